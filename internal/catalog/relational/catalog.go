@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -79,11 +80,82 @@ func New(db Database) *Catalog {
 	return &Catalog{db: db, parsed: memo.New(maxParsed, inventoryxml.Parse)}
 }
 
+// AddConfiguration implements [inventory.Catalog].
+func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
+	cfg := &e.Configuration
+	document := string(inventoryxml.Append(nil, cfg))
+	err := c.change(ctx, func(ctx context.Context, t tx) error {
+		if _, err := t.Exec(ctx, countIntoBucket, e.Bucket); err != nil {
+			return err
+		}
+		n, err := t.Exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
+			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days, boolInt(strings.Contains(cfg.ID, "/")))
+		if err != nil {
+			return err
+		}
+		if n == 0 {
+			return stocktake.ErrInventoryExists
+		}
+		size, err := t.number(ctx, bucketSize, e.Bucket)
+		if err != nil {
+			return err
+		}
+		if size > int64(limit) {
+			return stocktake.ErrInventoryExceedLimit
+		}
+		if err := t.dropHistory(ctx, e.Bucket, cfg.ID); err != nil {
+			return err
+		}
+		if e.Windows != nil {
+			if _, err := t.Exec(ctx, addWindows, windowValues(e.Windows)...); err != nil {
+				return err
+			}
+		}
+		if first == nil {
+			return nil
+		}
+		return t.addRun(ctx, first, by)
+	})
+	return c.wrap("add configuration", err)
+}
+
 // tx adds the steps that several changes share to a Tx.
 type tx struct{ Tx }
 
-// leaseOf returns the end of a lease that by gets now.
-func (t tx) leaseOf(by inventory.Holder) int64 {
+// dropHistory removes everything that is stored for a configuration except the
+// configuration itself.
+func (t tx) dropHistory(ctx context.Context, bucket, id string) error {
+	if _, err := t.Exec(ctx, dropRunsOf, bucket, id); err != nil {
+		return err
+	}
+	if _, err := t.Exec(ctx, dropWindowsOf, bucket, id); err != nil {
+		return err
+	}
+	_, err := t.Exec(ctx, dropStraysOf, bucket, id)
+	return err
+}
+
+// addRun adds a run as the newest of its configuration, held by by.
+func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) error {
+	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
+	if err != nil {
+		return err
+	}
+	if seq == 0 {
+		return stocktake.ErrNoSuchInventory
+	}
+	if _, err := t.Exec(ctx, addRun, runValues(r, seq, by.Owner, t.leaseEnd(by))...); err != nil {
+		return err
+	}
+	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
+		return nil
+	}
+	_, err = t.Exec(ctx, setLast, r.Bucket, r.Configuration, seq)
+	return err
+}
+
+// leaseEnd returns when a lease that by takes now ends; 0 if by is no process.
+func (t tx) leaseEnd(by inventory.Holder) int64 {
 	if by.Owner == "" {
 		return 0
 	}
@@ -96,23 +168,48 @@ func (t tx) number(ctx context.Context, text string, args ...any) (n int64, err 
 	return n, err
 }
 
-// addRun adds a run as the newest of its configuration, held by by.
-func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) error {
-	seq, err := t.number(ctx, takeSeq, r.Bucket, r.Configuration)
+// NestedConfigurations implements [inventory.Catalog].
+func (c *Catalog) NestedConfigurations(ctx context.Context) ([]inventory.Entry, error) {
+	entries, err := c.entries(ctx, selectNested)
+	return entries, c.wrap("read configurations with a slash in their id", err)
+}
+
+func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error {
+		e, err := c.scanEntry(scan)
+		entries = append(entries, e)
+		return err
+	}, args...)
+	return entries, err
+}
+
+func (c *Catalog) change(ctx context.Context, do func(context.Context, tx) error) error {
+	return c.db.Change(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
+}
+
+func (c *Catalog) changeLazily(ctx context.Context, do func(context.Context, tx) error) error {
+	return c.db.ChangeLazily(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
+}
+
+// exec runs one statement in a change of its own.
+func (c *Catalog) exec(ctx context.Context, text string, args ...any) error {
+	return c.change(ctx, func(ctx context.Context, t tx) error {
+		_, err := t.Exec(ctx, text, args...)
+		return err
+	})
+}
+
+func (c *Catalog) number(ctx context.Context, text string, args ...any) (n int64, err error) {
+	err = c.db.Rows(ctx, text, func(scan Scanner) error { return scan(&n) }, args...)
+	return n, err
+}
+
+// wrap adds the operation of the catalog to an error.
+func (c *Catalog) wrap(doing string, err error) error {
 	if err != nil {
-		return err
+		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
 	}
-	if seq == 0 {
-		return stocktake.ErrNoSuchInventory
-	}
-	if _, err := t.Exec(ctx, addRun, runValues(r, seq, by.Owner, t.leaseOf(by))...); err != nil {
-		return err
-	}
-	if r.State == stocktake.Skipped || r.Kind != stocktake.FullRun {
-		return nil
-	}
-	_, err = t.Exec(ctx, setLast, r.Bucket, r.Configuration, seq)
-	return err
+	return nil
 }
 
 func instant(micros int64) time.Time {
@@ -154,35 +251,6 @@ func scanRun(scan Scanner, before ...any) (stocktake.Run, error) {
 	r.Window = stocktake.RunWindow{Start: instant(windowStart), End: instant(windowEnd)}
 	r.Key, err = url.QueryUnescape(key)
 	return r, err
-}
-
-func (c *Catalog) change(ctx context.Context, do func(context.Context, tx) error) error {
-	return c.db.Change(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
-}
-
-func (c *Catalog) changeLazily(ctx context.Context, do func(context.Context, tx) error) error {
-	return c.db.ChangeLazily(ctx, func(ctx context.Context, t Tx) error { return do(ctx, tx{t}) })
-}
-
-// exec runs one statement in a change of its own.
-func (c *Catalog) exec(ctx context.Context, text string, args ...any) error {
-	return c.change(ctx, func(ctx context.Context, t tx) error {
-		_, err := t.Exec(ctx, text, args...)
-		return err
-	})
-}
-
-func (c *Catalog) number(ctx context.Context, text string, args ...any) (n int64, err error) {
-	err = c.db.Rows(ctx, text, func(scan Scanner) error { return scan(&n) }, args...)
-	return n, err
-}
-
-// wrap adds the operation of the catalog to an error.
-func (c *Catalog) wrap(doing string, err error) error {
-	if err != nil {
-		return fmt.Errorf("catalog: %s: %w", doing, c.db.Explain(err))
-	}
-	return nil
 }
 
 // micros returns a time in the form of the database.

@@ -2,52 +2,11 @@ package relational
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/inventory"
-	"github.com/stocktake/stocktake/inventoryxml"
 )
-
-// AddConfiguration implements [inventory.Catalog].
-func (c *Catalog) AddConfiguration(ctx context.Context, e inventory.Entry, first *stocktake.Run, by inventory.Holder, limit int) error {
-	cfg := &e.Configuration
-	document := string(inventoryxml.Append(nil, cfg))
-	err := c.change(ctx, func(ctx context.Context, t tx) error {
-		if _, err := t.Exec(ctx, countIntoBucket, e.Bucket); err != nil {
-			return err
-		}
-		n, err := t.Exec(ctx, addConfiguration, e.Bucket, cfg.ID, document,
-			micros(e.Created), micros(e.Due), micros(e.Wake), boolInt(e.Suspended), e.Retention.Reports, e.Retention.Days, boolInt(strings.Contains(cfg.ID, "/")))
-		if err != nil {
-			return err
-		}
-		if n == 0 {
-			return stocktake.ErrInventoryExists
-		}
-		size, err := t.number(ctx, bucketSize, e.Bucket)
-		if err != nil {
-			return err
-		}
-		if size > int64(limit) {
-			return stocktake.ErrInventoryExceedLimit
-		}
-		if err := t.dropHistory(ctx, e.Bucket, cfg.ID); err != nil {
-			return err
-		}
-		if e.Windows != nil {
-			if _, err := t.Exec(ctx, addWindows, windowValues(e.Windows)...); err != nil {
-				return err
-			}
-		}
-		if first == nil {
-			return nil
-		}
-		return t.addRun(ctx, first, by)
-	})
-	return c.wrap("add configuration", err)
-}
 
 // Configuration implements [inventory.Catalog].
 func (c *Catalog) Configuration(ctx context.Context, bucket, id string) (inventory.Entry, error) {
@@ -133,19 +92,6 @@ func (c *Catalog) RemoveConfiguration(ctx context.Context, bucket, id string) er
 	return c.wrap("remove configuration", err)
 }
 
-// dropHistory removes everything that is stored for a configuration except the
-// configuration itself.
-func (t tx) dropHistory(ctx context.Context, bucket, id string) error {
-	if _, err := t.Exec(ctx, dropRunsOf, bucket, id); err != nil {
-		return err
-	}
-	if _, err := t.Exec(ctx, dropWindowsOf, bucket, id); err != nil {
-		return err
-	}
-	_, err := t.Exec(ctx, dropStraysOf, bucket, id)
-	return err
-}
-
 func (t tx) dropConfiguration(ctx context.Context, bucket, id string) error {
 	if _, err := t.Exec(ctx, holdBucket, bucket); err != nil {
 		return err
@@ -184,12 +130,6 @@ func (c *Catalog) Buckets(ctx context.Context, after string, max int) ([]string,
 		return err
 	}, after, max)
 	return buckets, c.wrap("list buckets", err)
-}
-
-// NestedConfigurations implements [inventory.Catalog].
-func (c *Catalog) NestedConfigurations(ctx context.Context) ([]inventory.Entry, error) {
-	entries, err := c.entries(ctx, selectNested)
-	return entries, c.wrap("read configurations with a slash in their id", err)
 }
 
 // CountConfigurations implements [inventory.Catalog].
@@ -238,15 +178,6 @@ func (c *Catalog) SetRetention(ctx context.Context, bucket, id string, r stockta
 		return err
 	})
 	return c.wrap("set retention", err)
-}
-
-func (c *Catalog) entries(ctx context.Context, text string, args ...any) (entries []inventory.Entry, err error) {
-	err = c.db.Rows(ctx, text, func(scan Scanner) error {
-		e, err := c.scanEntry(scan)
-		entries = append(entries, e)
-		return err
-	}, args...)
-	return entries, err
 }
 
 func (c *Catalog) statuses(ctx context.Context, text string, args ...any) (all []inventory.EntryStatus, err error) {

@@ -64,7 +64,7 @@ func (c *Catalog) TakeRuns(ctx context.Context, by inventory.Holder, max int) ([
 // them.
 func (t tx) take(ctx context.Context, text string, by inventory.Holder, ids []string, more ...any) (taken []inventory.HeldRun, err error) {
 	for _, id := range ids {
-		n, err := t.Exec(ctx, text, append([]any{id, by.Owner, t.leaseOf(by)}, more...)...)
+		n, err := t.Exec(ctx, text, append([]any{id, by.Owner, t.leaseEnd(by)}, more...)...)
 		if err != nil {
 			return nil, err
 		}
@@ -114,7 +114,7 @@ func (c *Catalog) FreeExpired(ctx context.Context) (n int64, err error) {
 func (c *Catalog) RenewRuns(ctx context.Context, by inventory.Holder, progress map[string]stocktake.Progress) ([]inventory.HeldRun, error) {
 	var held []inventory.HeldRun
 	err := c.changeLazily(ctx, func(ctx context.Context, t tx) error {
-		if _, err := t.Exec(ctx, renewLeases, by.Owner, t.leaseOf(by)); err != nil {
+		if _, err := t.Exec(ctx, renewLeases, by.Owner, t.leaseEnd(by)); err != nil {
 			return err
 		}
 		for id, p := range progress {

@@ -135,7 +135,7 @@ func (c *Catalog) RetryRun(ctx context.Context, r stocktake.Run, fence inventory
 		if err := t.replaceRun(ctx, &r, fence, nil); err != nil || by.Owner == fence.Owner {
 			return err
 		}
-		_, err := t.Exec(ctx, handRun, r.ID, by.Owner, t.leaseOf(by))
+		_, err := t.Exec(ctx, handRun, r.ID, by.Owner, t.leaseEnd(by))
 		return err
 	}))
 }
