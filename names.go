@@ -1,6 +1,7 @@
 package stocktake
 
 import (
+	"fmt"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -105,4 +106,64 @@ func validRoleName(name string) bool {
 		}
 	}
 	return true
+}
+
+// String returns the name in a configuration, such as "Crc64"; empty for a
+// field that does not exist.
+func (f Field) String() string {
+	if f < numFields {
+		return columns[f].Name
+	}
+	return ""
+}
+
+// MarshalText returns String, for package encoding. A field that does not exist
+// is an error.
+func (f Field) MarshalText() ([]byte, error) {
+	if f.String() == "" {
+		return nil, fmt.Errorf("unknown field %d", uint8(f))
+	}
+	return []byte(f.String()), nil
+}
+
+// UnmarshalText sets f to the field that String calls text.
+func (f *Field) UnmarshalText(text []byte) error {
+	parsed, ok := parseField(string(text), func(*Column) bool { return true })
+	if !ok {
+		return fmt.Errorf("field %.40q is unknown", text)
+	}
+	*f = parsed
+	return nil
+}
+
+// ParseOptionalField returns the field of full reports that OptionalFields
+// calls name; names are case-sensitive.
+func ParseOptionalField(name string) (Field, bool) {
+	return parseField(name, func(c *Column) bool { return c.Full == Optional })
+}
+
+// ParseIncrementalField returns the field of incremental reports that
+// IncrementalInventory/OptionalFields calls name.
+func ParseIncrementalField(name string) (Field, bool) {
+	return parseField(name, func(c *Column) bool { return c.Incremental == Optional })
+}
+
+func parseField(name string, allowed func(*Column) bool) (Field, bool) {
+	for f := FieldBucket; f < numFields; f++ {
+		if c := &columns[f]; c.Name == name && allowed(c) {
+			return f, true
+		}
+	}
+	return 0, false
+}
+
+// ParseColumn returns the column that a manifest calls name. Both the name in a
+// manifest and that in a configuration are accepted.
+func ParseColumn(name string) (Field, bool) {
+	for f := FieldBucket; f < numFields; f++ {
+		if c := f.Column(); c.Name == name || c.SchemaName == name {
+			return f, true
+		}
+	}
+	return 0, false
 }
