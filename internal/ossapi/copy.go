@@ -48,7 +48,7 @@ func (c *call) source() (v object.Version, err error) {
 		return v, err
 	}
 	if b.Store != "" {
-		return v, elsewhere(&b)
+		return v, notInForeign(&b)
 	}
 	return v, nil
 }

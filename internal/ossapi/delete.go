@@ -126,7 +126,7 @@ func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version,
 			return nil, request.ErrInvalidObjectName
 		}
 		id := o.Value("VersionId")
-		if id != "" && !request.PossibleVersion(id) {
+		if id != "" && !request.IssuedVersionForm(id) {
 			return nil, request.InvalidArgument("VersionId", id, "no version has such an id")
 		}
 		versions = append(versions, object.Version{Bucket: c.at.Bucket, Key: key.Text, ID: id})

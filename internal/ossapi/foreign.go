@@ -9,9 +9,9 @@ import (
 	"github.com/stocktake/stocktake/internal/ossxml"
 )
 
-// elsewhere returns the error for an operation that is not supported on a bucket of
+// notInForeign returns the error for an operation that is not supported on a bucket of
 // a store named in the settings file. It names the endpoint that supports it.
-func elsewhere(b *object.Bucket) error {
+func notInForeign(b *object.Bucket) error {
 	return &request.DetailError{Err: request.ErrNotImplemented, Text: fmt.Sprintf(
 		"The bucket %s is in the store %s, of which this server offers inventories only. For everything else use the endpoint %s.", b.Name, b.Store, b.Endpoint)}
 }

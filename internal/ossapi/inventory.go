@@ -12,6 +12,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
+	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/inventoryxml"
 )
 
@@ -86,6 +87,15 @@ func (c *call) configuration() (cfg stocktake.InventoryConfiguration, err error)
 		return cfg, err
 	}
 	return cfg, c.allowPassRole(cfg.Destination.RoleARN)
+}
+
+// allowPassRole checks, if the settings require it, that the caller may pass a role
+// to the service.
+func (c *call) allowPassRole(arn string) error {
+	if !c.RequirePassRole {
+		return nil
+	}
+	return c.Access.PassRole(c.who, arn, ram.Request{SourceIP: c.sourceIP(), Secure: c.r.TLS != nil, Time: c.Now(), Conditions: c.conditions()})
 }
 
 // getInventory answers GetBucketInventory.

@@ -19,12 +19,12 @@ import (
 //
 // Source: OSS API reference, PostObject.
 func (c *call) postObject() error {
-	c.body.Begin()
+	c.body.LimitTotal()
 	form, err := postform.Read(c.r.Header, c.body)
 	if err != nil {
 		return err
 	}
-	c.body.End() // the file has no limit in total
+	c.body.LiftLimit() // the file has no limit in total
 	key, ok := form.Fields["key"]
 	if !ok {
 		return request.InvalidArgument("key", "", "Bucket POST must contain a field named 'key', before the file")

@@ -161,6 +161,15 @@ func (c *call) refuse(err error) {
 	}
 }
 
+// attrs returns the attributes of every log line about a request. They contain no
+// header, parameter or signature.
+func (c *call) attrs(more ...any) []any {
+	return append([]any{
+		"request", c.id, "operation", c.opName(), "method", c.r.Method,
+		"bucket", request.Bounded(c.at.Bucket), "key", request.Bounded(c.at.Key), "address", c.sourceIP(),
+	}, more...)
+}
+
 func (c *call) errorDocument(p *errorReply) []byte {
 	x := ossxml.Writer{Buf: append(make([]byte, 0, 512), ossxml.Header...), Strict: true}
 	x.Start("Error")

@@ -3,21 +3,22 @@ package ossapi
 import (
 	"context"
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/ossapi/request"
-	"github.com/stocktake/stocktake/internal/ossxml"
 	"github.com/stocktake/stocktake/internal/ram"
 )
 
@@ -29,11 +30,11 @@ type call struct {
 	w   *responseWriter
 	id  string // request id
 
-	at    request.Address
-	query request.Params
-	op    *operation   // nil until routed
-	who   ram.Identity // zero: anonymous
-	known bool         // who is authenticated
+	at            request.Address
+	query         request.Params
+	op            *operation   // nil until routed
+	who           ram.Identity // zero: anonymous
+	authenticated bool         // who has been proved
 
 	code, ec string // of the error that was answered; empty: none, or no such code
 	body     *request.Body
@@ -70,7 +71,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.Header()["Connection"] = []string{"close"}
 	}
 	c.body = request.NewBody(r, rc, s.BodyTimeout)
-	c.w.leave = c.body.Leave
+	c.w.abandon = c.body.Abandon
 	h := w.Header()
 	h["x-oss-request-id"] = []string{c.id}
 	h["Server"] = []string{"AliyunOSS"}
@@ -125,7 +126,7 @@ func (c *call) answer() error {
 		return err
 	}
 	if c.bucket.Store != "" && !c.op.AnyStore {
-		return elsewhere(&c.bucket)
+		return notInForeign(&c.bucket)
 	}
 	return c.op.Handle(c)
 }
@@ -147,37 +148,76 @@ func (c *call) identify() (err error) {
 	return err
 }
 
-// observe reports the outcome of a request to the observer and the log.
-func (c *call) observe() {
-	o := Observation{
-		Operation: c.opName(), Code: c.code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start),
-		ID: c.id, EC: c.ec, Bucket: c.at.Bucket, Key: c.at.Key, Request: c.r, Context: c.ctx,
+// authenticate proves who sent the request; the zero identity is an anonymous
+// caller.
+func (c *call) authenticate() (err error) {
+	if c.who, err = c.at.Authenticate(c.r, c.Access, c.Now()); err != nil {
+		return c.unknownKey(err)
 	}
-	if c.known {
-		o.Principal = c.origin().Principal
-	}
-	if c.Observer != nil {
-		c.Observer.Observe(o)
-	}
-	if c.Log.Enabled(c.ctx, slog.LevelDebug) {
-		c.Log.DebugContext(c.ctx, "request", c.attrs("code", c.code, "status", o.Status, "in", o.In, "out", o.Out, "took", o.Took)...)
-	}
+	c.authenticated = true
+	return nil
 }
 
-// attrs returns the attributes of every log line about a request. They contain no
-// header, parameter or signature.
-func (c *call) attrs(more ...any) []any {
-	return append([]any{
-		"request", c.id, "operation", c.opName(), "method", c.r.Method,
-		"bucket", request.Bounded(c.at.Bucket), "key", request.Bounded(c.at.Key), "address", c.sourceIP(),
-	}, more...)
+func (c *call) anonymous() bool { return c.who.Anonymous() }
+
+// authorize checks that the caller may do the operation.
+func (c *call) authorize() error {
+	action := c.op.Action
+	if c.op.VersionAction != "" && c.query.Has("versionId") {
+		action = c.op.VersionAction
+	}
+	if action == "" {
+		return nil // the handler checks the rights itself
+	}
+	return c.allow(action)
 }
 
-func (c *call) opName() string {
-	if c.op == nil {
-		return "Unknown"
+// allow checks that the caller may do action on what the URL names.
+func (c *call) allow(action string) error {
+	return c.allowOn(action, &c.bucket, c.at.Key, c.query.Get("versionId"))
+}
+
+// allowOn does the same for a version of an object of any bucket; an empty key
+// means the bucket itself.
+func (c *call) allowOn(action string, b *object.Bucket, key, version string) error {
+	return c.decide(c.decider(action, b), b, key, version)
+}
+
+// decider returns the decider of the caller's action on keys of b.
+func (c *call) decider(action string, b *object.Bucket) *ram.Decider {
+	q := ram.BucketRequest(action, b, "")
+	q.SourceIP, q.Secure, q.Time = c.sourceIP(), c.r.TLS != nil, c.Now()
+	if c.who.Kind != ram.KindAccount || q.Policy != nil {
+		q.Conditions = c.conditions()
 	}
-	return c.op.Name
+	return c.Access.Decider(c.who, q)
+}
+
+// decide applies a decider to a version of an object, or to the bucket itself if
+// key is empty. It fails early if the client has disconnected.
+func (c *call) decide(d *ram.Decider, b *object.Bucket, key, version string) error {
+	if err := c.ctx.Err(); err != nil {
+		return err
+	}
+	err := c.decideWithACL(d, b, key, version)
+	if err == nil && b.RequesterPays && c.account() != b.Owner && !c.offersToPay() {
+		return errRequesterPays
+	}
+	return err
+}
+
+// decideWithACL decides without the ACL first, because most callers do not need it.
+// It reads the object's ACL only if that decision is negative.
+func (c *call) decideWithACL(d *ram.Decider, b *object.Bucket, key, version string) error {
+	err := d.Allowed(key, stocktake.Private)
+	if err == nil || key == "" && b.ACL == stocktake.Private || b.BlockPublicAccess || b.Owner == "" {
+		return err
+	}
+	acl, err := c.storedACL(b.Name, key, version)
+	if err != nil {
+		return err
+	}
+	return d.Allowed(key, acl)
 }
 
 // newRequestID returns a request id in the form of the service's: 24 upper-case
@@ -189,6 +229,46 @@ func newRequestID(now time.Time) string {
 	return strings.ToUpper(hex.EncodeToString(b[:]))
 }
 
+func (c *call) sourceIP() netip.Addr {
+	from, err := netip.ParseAddrPort(c.r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return from.Addr().Unmap()
+}
+
+// origin returns the origin that is recorded with the changes of this request.
+func (c *call) origin() object.Origin {
+	by := object.Origin{Principal: c.who.ID, Request: c.id, Address: c.sourceIP()}
+	if c.anonymous() {
+		by.Principal = object.Anonymous
+	}
+	return by
+}
+
+// audit logs a change that the caller has made to the bucket or to one of its
+// configurations, with the caller, the request and its address.
+func (c *call) audit(change, configuration string, attrs ...any) {
+	by := c.origin()
+	line := []any{"bucket", c.at.Bucket}
+	if configuration != "" {
+		line = append(line, "configuration", configuration)
+	}
+	line = append(line, "principal", by.Principal, "request", by.Request, "address", by.Address, "operation", c.opName())
+	c.Audit.InfoContext(c.ctx, change, append(line, attrs...)...)
+}
+
+// auditDigest returns the digest of a document in audit lines. Equal documents have
+// equal digests, and a digest does not reveal a policy or a tag. An empty document
+// has an empty digest.
+func auditDigest(document []byte) string {
+	if len(document) == 0 {
+		return ""
+	}
+	sum := sha256.Sum256(document)
+	return "sha256:" + hex.EncodeToString(sum[:])
+}
+
 // A responseWriter counts the bytes of the answer and adds the headers that are
 // known last. ReadFrom passes files on unwrapped, so that net/http can use
 // sendfile.
@@ -197,7 +277,7 @@ type responseWriter struct {
 	rc      *http.ResponseController
 	start   time.Time
 	timeout time.Duration // of one write; see Config.BodyTimeout
-	leave   func()        // called before the first byte of the answer; may be nil
+	abandon func()        // called before the first byte of the answer, which may leave a part of the body unread; may be nil
 	status  int           // 0: nothing sent yet
 	sent    int64         // bytes of body
 }
@@ -209,66 +289,17 @@ func (w *responseWriter) WriteHeader(status int) {
 	}
 	w.status = status
 	w.Header()["x-oss-server-time"] = []string{strconv.FormatInt(time.Since(w.start).Milliseconds(), 10)}
-	if w.leave != nil {
-		w.leave()
+	if w.abandon != nil {
+		w.abandon()
 	}
-	w.patience()
+	w.extendDeadline()
 	w.ResponseWriter.WriteHeader(status)
 }
 
-// patience extends the write deadline by one timeout for the client to read the
+// extendDeadline extends the write deadline by one timeout for the client to read the
 // next bytes, and by another for net/http, which may first discard the rest of the
 // request. Writers in tests may not support deadlines, which does no harm.
-func (w *responseWriter) patience() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
-
-func (w *responseWriter) Write(p []byte) (int, error) {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	n := 0
-	for {
-		w.patience()
-		m, err := w.ResponseWriter.Write(p[n:min(n+piece, len(p))])
-		n += m
-		w.sent += int64(m)
-		if err != nil || n == len(p) {
-			return n, err
-		}
-	}
-}
-
-// piece is how many bytes of an object are sent before the write deadline is
-// extended. At a minute a piece, a client that reads 9 KB/s gets the whole object.
-const piece = 512 << 10
-
-// ReadFrom sends r. An [io.LimitedReader] of a file goes out by sendfile, in
-// pieces.
-func (w *responseWriter) ReadFrom(r io.Reader) (sent int64, err error) {
-	if w.status == 0 {
-		w.WriteHeader(http.StatusOK)
-	}
-	for {
-		part := &io.LimitedReader{R: r, N: piece}
-		whole, limited := r.(*io.LimitedReader)
-		if limited {
-			part.R, part.N = whole.R, min(whole.N, piece) // net/http uses sendfile only below a single limit
-		}
-		want := part.N
-		w.patience()
-		n, err := io.Copy(w.ResponseWriter, part)
-		sent += n
-		w.sent += n
-		if limited {
-			whole.N -= n
-		}
-		if err != nil || n < want || limited && whole.N <= 0 {
-			return sent, err
-		}
-	}
-}
-
-// Unwrap returns the underlying writer, for http.ResponseController.
-func (w *responseWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *responseWriter) extendDeadline() { _ = w.rc.SetWriteDeadline(time.Now().Add(2 * w.timeout)) }
 
 // empty answers without a body.
 func (c *call) empty(status int) error {
@@ -279,26 +310,33 @@ func (c *call) empty(status int) error {
 	return nil
 }
 
-// document answers with a complete body.
-func (c *call) document(status int, contentType string, body []byte) error {
-	h := c.w.Header()
-	h["Content-Type"] = []string{contentType}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
-	c.w.WriteHeader(status)
-	_, _ = c.w.Write(body) // an error means that the client has left
-	return nil
-}
-
-// xml answers 200 with the document that fill writes.
-func (c *call) xml(fill func(*ossxml.Writer)) error {
-	x := ossxml.Writer{Buf: append(make([]byte, 0, 1024), ossxml.Header...)}
-	fill(&x)
-	return c.document(http.StatusOK, "application/xml", x.Buf)
-}
-
 // set sets a response header, unless the value is empty.
 func (c *call) set(name, value string) {
 	if value != "" {
 		c.w.Header()[name] = []string{value}
 	}
+}
+
+// observe reports the outcome of a request to the observer and the log.
+func (c *call) observe() {
+	o := Observation{
+		Operation: c.opName(), Code: c.code, Status: c.w.status, Out: c.w.sent, In: c.body.Count(), Took: time.Since(c.w.start),
+		ID: c.id, EC: c.ec, Bucket: c.at.Bucket, Key: c.at.Key, Request: c.r, Context: c.ctx,
+	}
+	if c.authenticated {
+		o.Principal = c.origin().Principal
+	}
+	if c.Observer != nil {
+		c.Observer.Observe(o)
+	}
+	if c.Log.Enabled(c.ctx, slog.LevelDebug) {
+		c.Log.DebugContext(c.ctx, "request", c.attrs("code", c.code, "status", o.Status, "in", o.In, "out", o.Out, "took", o.Took)...)
+	}
+}
+
+func (c *call) opName() string {
+	if c.op == nil {
+		return "Unknown"
+	}
+	return c.op.Name
 }

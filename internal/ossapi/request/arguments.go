@@ -155,13 +155,13 @@ func (b *Body) Read(p []byte) (int, error) {
 	return n, &bodyError{err}
 }
 
-// Begin limits the total time of the reads that follow to four times that of one
+// LimitTotal limits the total time of the reads that follow to four times that of one
 // read, since they occupy memory before all rights are checked. The limit applies
-// until End is called or the body ends.
-func (b *Body) Begin() { b.end = time.Now().Add(documentTimes * b.timeout) }
+// until LiftLimit is called or the body ends.
+func (b *Body) LimitTotal() { b.end = time.Now().Add(documentTimes * b.timeout) }
 
-// End removes the limit of Begin.
-func (b *Body) End() { b.end, b.last = time.Time{}, time.Time{} }
+// LiftLimit removes the limit of LimitTotal.
+func (b *Body) LiftLimit() { b.end, b.last = time.Time{}, time.Time{} }
 
 // A bodyError is the reason why a body could not be read to its end.
 type bodyError struct{ err error }
@@ -170,10 +170,10 @@ func (e *bodyError) Error() string     { return "request body: " + e.err.Error()
 func (e *bodyError) Unwrap() error     { return e.err }
 func (e *bodyError) Is(err error) bool { return err == ErrBody }
 
-// Leave ensures that the rest of a body cannot hold the connection: before net/http
+// Abandon ensures that the rest of a body cannot hold the connection: before net/http
 // sends an answer, it discards up to 256 KiB of the body at the client's speed, to
 // be able to read the next request.
-func (b *Body) Leave() {
+func (b *Body) Abandon() {
 	if b.r.ContentLength == 0 || b.done {
 		return
 	}
@@ -192,7 +192,7 @@ func (b *Body) Document(limit int64) ([]byte, error) {
 	}
 	var buf bytes.Buffer
 	buf.Grow(int(min(max(b.r.ContentLength, 0), readAhead)) + bytes.MinRead)
-	b.Begin()
+	b.LimitTotal()
 	if _, err := buf.ReadFrom(io.LimitReader(b, limit+1)); err != nil {
 		return nil, err
 	}

@@ -46,15 +46,15 @@ func (ps Params) URLEncoding() (bool, error) {
 // Version returns the versionId, or "" for the current version.
 func (ps Params) Version() (string, error) {
 	v, ok := ps.Lookup("versionId")
-	if ok && !PlausibleVersion(v) {
+	if ok && !legalVersionID(v) {
 		return "", InvalidArgument("versionId", v, "no version has such an id")
 	}
 	return v, nil
 }
 
-// PlausibleVersion reports whether id can be a version id. Any other id is an
+// legalVersionID reports whether id can be a version id. Any other id is an
 // invalid argument, not a missing version.
-func PlausibleVersion(id string) bool {
+func legalVersionID(id string) bool {
 	if id == "" || len(id) > 1024 {
 		return false
 	}
@@ -66,10 +66,10 @@ func PlausibleVersion(id string) bool {
 	return true
 }
 
-// PossibleVersion reports whether id has the form of OSS's version ids, or is the
+// IssuedVersionForm reports whether id has the form of OSS's version ids, or is the
 // id of null versions.
-func PossibleVersion(id string) bool {
-	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && PlausibleVersion(id)
+func IssuedVersionForm(id string) bool {
+	return id == object.NullVersion || strings.HasPrefix(id, "CAE") && legalVersionID(id)
 }
 
 // ParseDigits parses a whole number without a sign. A number that is too large for
