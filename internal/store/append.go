@@ -211,7 +211,7 @@ func (c *change) extend(r *layout.Row, p *object.Put, pieces, tail []layout.Piec
 	c.delta.Count(r, 1)
 	c.record(journal.Create, layout.ChangeLatest, r)
 	err := errors.Join(c.releasePieces(r.Seq, tail), c.put(r), b.addTo(c.batch))
-	return r.Publish(false, true), err
+	return r.Public(false, true), err
 }
 
 // SealAppendObject implements ossapi.Appends. Sealing a sealed object changes
@@ -237,7 +237,7 @@ func (s *Store) SealAppendObject(_ context.Context, by object.Origin, name, key 
 		}
 		already := r.Info.Sealed
 		r.Info.Sealed = true
-		sealed = r.Publish(state.Versioning != object.Unversioned, true)
+		sealed = r.Public(state.Versioning != object.Unversioned, true)
 		if already {
 			return errNothing
 		}

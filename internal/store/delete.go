@@ -106,7 +106,7 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 			return missing
 		}
 		versioned := state.Versioning != object.Unversioned
-		if err := check(r.Publish(versioned, latest)); err != nil {
+		if err := check(r.Public(versioned, latest)); err != nil {
 			return err
 		}
 		if v.ID != "" || !versioned {

@@ -48,7 +48,7 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 		if err := c.replace(r, state); err != nil {
 			return err
 		}
-		made = r.Publish(state.Versioning != object.Unversioned, true)
+		made = r.Public(state.Versioning != object.Unversioned, true)
 		return c.endUpload(upload, parts, unused)
 	})
 	if err != nil {

@@ -109,7 +109,7 @@ func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, e
 		if err := c.replace(r, state); err != nil {
 			return err
 		}
-		made = r.Publish(state.Versioning != object.Unversioned, true)
+		made = r.Public(state.Versioning != object.Unversioned, true)
 		return w.body.addTo(c.batch)
 	})
 	if err != nil {

@@ -111,7 +111,7 @@ func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, e
 		case r.Info.IsDeleteMarker:
 			return nil, object.Info{}, &object.DeleteMarkerError{VersionID: r.VersionID(versioned)}
 		}
-		return r, r.Publish(versioned, true), nil
+		return r, r.Public(versioned, true), nil
 	}
 	r, latest, err := exact(from, b.id, v.Key, v.ID)
 	switch {
@@ -122,5 +122,5 @@ func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, e
 	case r.Info.IsDeleteMarker:
 		return nil, object.Info{}, object.ErrMethodNotAllowed
 	}
-	return r, r.Publish(versioned, latest), nil
+	return r, r.Public(versioned, latest), nil
 }

@@ -34,7 +34,7 @@ func (s *Store) UpdateObject(_ context.Context, by object.Origin, v object.Versi
 		in.TransitionTime = layout.FromMilli(layout.UnixMilli(info.TransitionTime))
 		c.delta.Count(r, 1)
 		c.record(journal.UpdateMetadata, latestIf(info.IsLatest), r)
-		updated = r.Publish(info.VersionID != "", info.IsLatest)
+		updated = r.Public(info.VersionID != "", info.IsLatest)
 		return c.put(r)
 	})
 	if err != nil {

@@ -1,6 +1,8 @@
 package layout
 
 import (
+	"bytes"
+
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/sstable"
@@ -79,4 +81,23 @@ var compression = func() sstable.CompressionProfile {
 	p := *sstable.SnappyCompression
 	p.MinReductionPercent = 40
 	return p
+}()
+
+// comparer orders index keys by their bytes. Unlike the default it tells Pebble that the versions
+// of an object share a prefix, so that filters work per object.
+var comparer = func() *pebble.Comparer {
+	c := *pebble.DefaultComparer
+	c.Name = "stocktake.index.v1"
+	c.Split = split
+	// Shortened keys must not be cut inside a key head, or their split would differ from that of
+	// the original keys; whole keys are always correct.
+	c.Separator = func(dst, a, _ []byte) []byte { return append(dst, a...) }
+	c.Successor = func(dst, a []byte) []byte { return append(dst, a...) }
+	c.ImmediateSuccessor = func(dst, prefix []byte) []byte {
+		if n := len(prefix); n > BucketHeadLen && prefix[0] == SpaceVersions && bytes.HasSuffix(prefix, []byte{0, 1}) {
+			return append(append(dst, prefix[:n-1]...), 2)
+		}
+		return append(append(dst, prefix...), 0)
+	}
+	return &c
 }()

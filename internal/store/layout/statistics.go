@@ -11,24 +11,6 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A delta is a change of a bucket's statistics. It goes into the index in the batch of the change
-// itself, as an operand that Pebble merges, so writers do not contend for one sum.
-//
-// Its encoding has the fields that are not 0, each as
-//
-//	field, 1 byte | difference, zigzag varint
-type Delta [NumStats]int64
-
-// The fields of a delta: objects by class, bytes by class, and
-const (
-	StatObjects      = 0
-	StatBytes        = StatObjects + stocktake.NumStorageClasses
-	StatMarkers      = StatBytes + stocktake.NumStorageClasses
-	StatUploads      = StatMarkers + 1
-	StatLastModified = StatUploads + 1 // Unix milliseconds; the greater one wins
-	NumStats         = StatLastModified + 1
-)
-
 var errStatistics = errors.New("malformed statistics in the index")
 
 // String is for people.
@@ -39,35 +21,6 @@ func (d Delta) String() string {
 		bytes += d[StatBytes+i]
 	}
 	return fmt.Sprintf("%d objects of %d bytes, %d delete markers, %d uploads", objects, bytes, d[StatMarkers], d[StatUploads])
-}
-
-// Count adds n times the version r.
-func (d *Delta) Count(r *Row, n int64) {
-	if r.Info.IsDeleteMarker {
-		d[StatMarkers] += n
-		return
-	}
-	class := min(int(r.Info.StorageClass), stocktake.NumStorageClasses-1)
-	d[StatObjects+class] += n
-	d[StatBytes+class] += n * r.Info.Size
-}
-
-// Add adds e to d.
-func (d *Delta) Add(e *Delta) {
-	for i := range StatLastModified {
-		d[i] += e[i]
-	}
-	d[StatLastModified] = max(d[StatLastModified], e[StatLastModified])
-}
-
-// AppendTo appends the encoding of d in the index.
-func (d *Delta) AppendTo(dst []byte) []byte {
-	for i, v := range d {
-		if v != 0 {
-			dst = binary.AppendVarint(append(dst, byte(i)), v)
-		}
-	}
-	return dst
 }
 
 // ParseDelta reads what AppendTo appends.
