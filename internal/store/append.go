@@ -61,8 +61,8 @@ func appendable(old *layout.Row, position int64) error {
 
 // beginAppendable makes an appendable object.
 func (s *Store) beginAppendable(ctx context.Context, by object.Origin, b *bucket, p *object.Put, r io.Reader) (object.Info, error) {
-	w := &write{key: p.Key, mustBeNew: true}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	w := &newVersion{key: p.Key, mustBeNew: true}
+	e, err := s.fillAttributes(ctx, &w.info, &p.Attributes, b.state.Load())
 	if err != nil {
 		return object.Info{}, err
 	}
@@ -72,7 +72,7 @@ func (s *Store) beginAppendable(ctx context.Context, by object.Origin, b *bucket
 	}
 	w.info.Type, w.info.CRC64 = stocktake.Appendable, d.crc64
 	w.info.ETag = stocktake.ETag{Sum: textSum(d.md5[:])}
-	return s.make(by, b, w)
+	return s.commitVersion(by, b, w)
 }
 
 // extend adds the body to the appendable object old.

@@ -43,8 +43,8 @@ func newBuffers(size int) *bufferPool {
 func (p *bufferPool) get() *[]byte  { return p.p.Get().(*[]byte) }
 func (p *bufferPool) put(b *[]byte) { p.p.Put(b) }
 
-// heads returns the pool for the beginning of a body of an announced size.
-func heads(size int64) *bufferPool {
+// headPool returns the pool for the beginning of a body of an announced size.
+func headPool(size int64) *bufferPool {
 	if size >= 0 && size <= tinySize {
 		return tinyHeads
 	}
@@ -59,7 +59,7 @@ type body struct {
 	size     int64 // without encryption
 	content  layout.Content
 	envelope envelope
-	once     bool // it is not expected to be read soon
+	uncached bool // it is not expected to be read soon
 
 	inline []byte         // the bytes while there is no file; lies in head
 	head   *[]byte        // from pool
@@ -72,7 +72,7 @@ type body struct {
 // newBody begins a body of an announced size; -1 is unknown.
 func (s *Store) newBody(size int64, e envelope) *body {
 	s.unfinished.Add(1)
-	b := &body{s: s, pool: heads(size), envelope: e}
+	b := &body{s: s, pool: headPool(size), envelope: e}
 	b.head = b.pool.get()
 	b.inline = (*b.head)[:0]
 	return b
@@ -145,12 +145,12 @@ func (b *body) spill() error {
 	if err := b.s.blobs.Room(0); err != nil {
 		return err
 	}
-	if err := b.intend(); err != nil {
+	if err := b.recordIntent(); err != nil {
 		return err
 	}
 	// The intent is synced while the body is received.
 	var err error
-	if b.file, err = b.s.blobs.Create(b.content.ID, b.once); err != nil {
+	if b.file, err = b.s.blobs.Create(b.content.ID, b.uncached); err != nil {
 		return fmt.Errorf("store a blob: %w", err)
 	}
 	if b.envelope.key != nil {
@@ -167,9 +167,9 @@ func (b *body) spill() error {
 	return err
 }
 
-// intend creates the file of the content and records its intent. The file may get its name once the
+// recordIntent creates the file of the content and records its intent. The file may get its name once the
 // intent is synced.
-func (b *body) intend() error {
+func (b *body) recordIntent() error {
 	b.s.intents.RLock()
 	defer b.s.intents.RUnlock()
 	id, err := b.s.nextSeq()

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
@@ -46,12 +45,6 @@ type bucket struct {
 type counters struct {
 	mu  sync.Mutex
 	sum layout.Delta
-}
-
-func (c *counters) add(d *layout.Delta) {
-	c.mu.Lock()
-	c.sum.Add(d)
-	c.mu.Unlock()
 }
 
 func (c *counters) load() layout.Delta {
@@ -122,20 +115,9 @@ func (s *Store) bucketByID(id uint32) *bucket {
 	return nil
 }
 
-// bucket finds a bucket.
-func (s *Store) bucket(name string) (*bucket, error) {
-	s.buckets.mu.RLock()
-	defer s.buckets.mu.RUnlock()
-	b := s.buckets.byName[name]
-	if b == nil {
-		return nil, stocktake.ErrNoSuchBucket
-	}
-	return b, nil
-}
-
 // CreateBucket implements ossapi.Buckets.
 func (s *Store) CreateBucket(_ context.Context, by object.Origin, want object.Bucket, setACL bool) error {
-	if err := cmp.Or(named(by), s.mayWrite(0)); err != nil {
+	if err := cmp.Or(checkOrigin(by), s.mayWrite(0)); err != nil {
 		return err
 	}
 	s.buckets.making.Lock()
@@ -195,15 +177,6 @@ func (s *Store) ownedBuckets(owner string) (n int) {
 	return n
 }
 
-// Bucket implements ossapi.Buckets.
-func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
-	b, err := s.bucket(name)
-	if err != nil {
-		return object.Bucket{}, err
-	}
-	return *b.state.Load(), nil
-}
-
 // BucketNames returns the names of the buckets of all owners, in no order.
 func (s *Store) BucketNames() []string {
 	s.buckets.mu.RLock()
@@ -241,7 +214,7 @@ func (s *Store) UpdateBucket(_ context.Context, by object.Origin, name string, u
 var errUnversion = errors.New("versioning cannot be removed, only suspended")
 
 func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bucket) error) error {
-	if err := cmp.Or(named(by), s.mayWrite(0)); err != nil {
+	if err := cmp.Or(checkOrigin(by), s.mayWrite(0)); err != nil {
 		return err
 	}
 	b.mu.Lock()
@@ -271,7 +244,7 @@ func (s *Store) updateBucket(by object.Origin, b *bucket, update func(*object.Bu
 
 // DeleteBucket implements ossapi.Buckets.
 func (s *Store) DeleteBucket(_ context.Context, by object.Origin, name string) error {
-	if err := cmp.Or(named(by), s.mayDelete()); err != nil {
+	if err := cmp.Or(checkOrigin(by), s.mayDelete()); err != nil {
 		return err
 	}
 	s.buckets.making.Lock()
@@ -330,6 +303,3 @@ func (s *Store) BucketStat(_ context.Context, name string) (object.BucketStat, e
 	sum := b.stat.load()
 	return sum.Stat(), nil
 }
-
-// now returns the server's time as the index keeps it: UTC, whole milliseconds.
-func (s *Store) now() time.Time { return layout.FromMilli(s.opts.Now().UnixMilli()) }

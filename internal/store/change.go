@@ -1,10 +1,12 @@
 package store
 
 import (
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/stocktake/stocktake"
@@ -12,6 +14,26 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
+
+// bucket finds a bucket.
+func (s *Store) bucket(name string) (*bucket, error) {
+	s.buckets.mu.RLock()
+	defer s.buckets.mu.RUnlock()
+	b := s.buckets.byName[name]
+	if b == nil {
+		return nil, stocktake.ErrNoSuchBucket
+	}
+	return b, nil
+}
+
+// Bucket implements ossapi.Buckets.
+func (s *Store) Bucket(_ context.Context, name string) (object.Bucket, error) {
+	b, err := s.bucket(name)
+	if err != nil {
+		return object.Bucket{}, err
+	}
+	return *b.state.Load(), nil
+}
 
 // A change is one atomic change of a bucket that is being committed.
 type change struct {
@@ -44,16 +66,8 @@ func (s *Store) change(by object.Origin, b *bucket, key string, build func(*chan
 	return s.commit(by, b, key, build)
 }
 
-// reduce does what commit does, for changes that free space.
-func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
-	if err := s.mayDelete(); err != nil {
-		return err
-	}
-	return s.commit(by, b, key, build)
-}
-
-// named returns object.ErrNoOrigin if by has no principal.
-func named(by object.Origin) error {
+// checkOrigin returns object.ErrNoOrigin if by has no principal.
+func checkOrigin(by object.Origin) error {
 	if by.Principal == "" {
 		return object.ErrNoOrigin
 	}
@@ -63,7 +77,7 @@ func named(by object.Origin) error {
 // commit runs build under the locks of a key and commits the change that it built. The bucket does
 // not change from the call of build to the commit. When commit returns nil the change is durable.
 func (s *Store) commit(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
-	if err := named(by); err != nil {
+	if err := checkOrigin(by); err != nil {
 		return err
 	}
 	c := &change{s: s, by: by, b: b, batch: s.db.NewBatch()}
@@ -221,26 +235,13 @@ func (c *change) removeNull(key string, state *object.Bucket) error {
 		r, err := newest(c.s.db, c.b.id, key)
 		return errors.Join(err, c.remove(r))
 	}
-	r, _, err := null(c.s.db, c.b.id, key)
+	r, _, err := findNull(c.s.db, c.b.id, key)
 	return errors.Join(err, c.remove(r))
 }
 
 // seqLease is the number of sequence numbers reserved at once. A crash loses the unused ones, which
 // is harmless with 64 bits.
 const seqLease = 1 << 20
-
-func (s *Store) loadCeiling() error {
-	v, err := s.get(layout.KeyCeiling)
-	if err != nil || v == nil {
-		return err
-	}
-	if len(v) != 8 {
-		return fmt.Errorf("%w: ceiling %x", layout.ErrMalformed, v)
-	}
-	s.ceiling.Store(binary.BigEndian.Uint64(v))
-	s.seq.Store(s.ceiling.Load())
-	return nil
-}
 
 // nextSeq returns a new sequence number.
 func (s *Store) nextSeq() (uint64, error) { return s.nextSeqs(1) }
@@ -268,6 +269,15 @@ func (s *Store) reserve(n uint64) error {
 	s.ceiling.Store(ceiling)
 	return nil
 }
+
+func (c *counters) add(d *layout.Delta) {
+	c.mu.Lock()
+	c.sum.Add(d)
+	c.mu.Unlock()
+}
+
+// now returns the server's time as the index keeps it: UTC, whole milliseconds.
+func (s *Store) now() time.Time { return layout.FromMilli(s.opts.Now().UnixMilli()) }
 
 // reader is the index, now or at an instant.
 type reader interface {
@@ -317,15 +327,4 @@ func newest(from reader, bucket uint32, key string) (found *layout.Row, err erro
 		return false
 	})
 	return found, err
-}
-
-// null returns the null version of a key, nil if there is none.
-func null(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
-	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
-		if r.Null {
-			found, latest = r, isLatest
-		}
-		return found == nil
-	})
-	return found, latest, err
 }

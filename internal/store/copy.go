@@ -26,12 +26,12 @@ func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Ver
 	if source.Size > object.MaxPartSize {
 		return source, object.Info{}, object.ErrTooLarge
 	}
-	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	w := &newVersion{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
 	if source.Type == stocktake.Symlink { // the link is copied, not its target
 		w.info.Type, w.info.Symlink = source.Type, source.Symlink
 		p.Encryption = &object.Encryption{}
 	}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, target.state.Load())
+	e, err := s.fillAttributes(ctx, &w.info, &p.Attributes, target.state.Load())
 	if err != nil {
 		return source, object.Info{}, err
 	}
@@ -43,7 +43,7 @@ func (s *Store) CopyObject(ctx context.Context, by object.Origin, src object.Ver
 	if source.Type == stocktake.Symlink {
 		w.info.ETag, w.info.MD5, w.info.CRC64 = source.ETag, slices.Clone(source.MD5), 0
 	}
-	made, err = s.make(by, target, w)
+	made, err = s.commitVersion(by, target, w)
 	return source, made, err
 }
 
@@ -114,7 +114,7 @@ func (s *Store) duplicate(ctx context.Context, r *layout.Row, c object.Content, 
 // link makes a finished body of the file of r without copying it.
 func (s *Store) link(r *layout.Row) (*body, error) {
 	b := s.newBody(0, envelope{})
-	err := b.intend()
+	err := b.recordIntent()
 	if err == nil {
 		b.content.Kind, b.size = r.Content.Kind, r.Info.Size
 		err = b.intent.SyncWait()

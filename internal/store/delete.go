@@ -121,3 +121,11 @@ func (s *Store) DeleteIf(_ context.Context, by object.Origin, v object.Version, 
 	}
 	return did, nil
 }
+
+// reduce does what commit does, for changes that free space.
+func (s *Store) reduce(by object.Origin, b *bucket, key string, build func(*change, *object.Bucket) error) error {
+	if err := s.mayDelete(); err != nil {
+		return err
+	}
+	return s.commit(by, b, key, build)
+}

@@ -42,13 +42,13 @@ func (d *destination) Create(ctx context.Context, key string, opts engine.FileOp
 	case e.SSEOSS:
 		attributes.Encryption = &object.Encryption{Algorithm: "AES256"}
 	}
-	f := &destinationFile{s: d.s, b: b, by: d.by, w: write{key: key, exclusive: opts.Exclusive, report: true}}
-	e, err := d.s.describe(ctx, &f.w.info, &attributes, b.state.Load())
+	f := &destinationFile{s: d.s, b: b, by: d.by, w: newVersion{key: key, exclusive: opts.Exclusive, report: true}}
+	e, err := d.s.fillAttributes(ctx, &f.w.info, &attributes, b.state.Load())
 	if err != nil {
 		return nil, err
 	}
 	f.w.body = d.s.newBody(-1, e)
-	f.w.body.once = true
+	f.w.body.uncached = true
 	return f, nil
 }
 
@@ -57,7 +57,7 @@ type destinationFile struct {
 	s     *Store
 	b     *bucket
 	by    object.Origin
-	w     write
+	w     newVersion
 	err   error // of the first write that failed
 	ended bool
 }
@@ -96,7 +96,7 @@ func (f *destinationFile) Commit(ctx context.Context, md5 [16]byte) error {
 	}
 	f.ended = true
 	f.w.info.ETag, f.w.info.MD5 = stocktake.ETag{Sum: md5}, md5[:]
-	_, err = f.s.make(f.by, f.b, &f.w)
+	_, err = f.s.commitVersion(f.by, f.b, &f.w)
 	if errors.Is(err, object.ErrFileExists) {
 		return fs.ErrExist
 	}

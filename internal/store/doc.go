@@ -1,7 +1,7 @@
 // Package store is the embedded object store. It keeps an index of object versions in Pebble and
 // their bytes in files, in one directory.
 //
-// internal/ossapi serves it (Buckets, Objects, Writers, Uploads), and internal/engine uses it as a
+// internal/ossapi serves it (Buckets, Objects, Appends, Uploads), and internal/engine uses it as a
 // Source and a Destination. docs/formats/store.md describes its files. Package layout has the keys
 // and rows of the index, package blob the files.
 //

@@ -152,7 +152,7 @@ func (l *lister) start() (bool, error) {
 	if l.q.Versions && l.q.AfterVersion != "" {
 		seq, ok := layout.ParseVersionID(l.q.AfterVersion)
 		if l.q.AfterVersion == object.NullVersion {
-			r, _, err := null(l.s.db, l.b.id, l.q.After)
+			r, _, err := findNull(l.s.db, l.b.id, l.q.After)
 			if err != nil {
 				return false, err
 			}

@@ -37,7 +37,7 @@ func (s *Store) InitiateUpload(ctx context.Context, by object.Origin, p object.P
 		return object.Upload{}, err
 	}
 	var info object.Info
-	e, err := s.describe(ctx, &info, &p.Attributes, b.state.Load())
+	e, err := s.fillAttributes(ctx, &info, &p.Attributes, b.state.Load())
 	if err != nil {
 		return object.Upload{}, err
 	}

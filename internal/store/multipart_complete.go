@@ -36,8 +36,8 @@ func (s *Store) CompleteUpload(_ context.Context, by object.Origin, u object.Upl
 		if done.ACL != stocktake.DefaultACL {
 			upload.Info.ACL = done.ACL
 		}
-		w := &write{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.Info}
-		if err := s.forbid(b, w, state); err != nil {
+		w := &newVersion{key: u.Key, forbidOverwrite: done.ForbidOverwrite, info: upload.Info}
+		if err := s.checkOverwrite(b, w, state); err != nil {
 			return err
 		}
 		r := &layout.Row{Info: upload.Info, DataKey: upload.DataKey}

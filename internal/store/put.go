@@ -21,12 +21,12 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 		return object.Info{}, err
 	}
 	state := b.state.Load()
-	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	w := &newVersion{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
 	// it is checked again after the body; this check spares receiving a body that is refused
-	if err := s.forbid(b, w, state); err != nil {
+	if err := s.checkOverwrite(b, w, state); err != nil {
 		return object.Info{}, err
 	}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, state)
+	e, err := s.fillAttributes(ctx, &w.info, &p.Attributes, state)
 	if err != nil {
 		return object.Info{}, err
 	}
@@ -35,12 +35,12 @@ func (s *Store) PutObject(ctx context.Context, by object.Origin, p object.Put, r
 		return object.Info{}, err
 	}
 	setDigests(&w.info, d)
-	return s.make(by, b, w)
+	return s.commitVersion(by, b, w)
 }
 
-// describe fills in the attributes of the writer, and the bucket's defaults for the others. It
+// fillAttributes fills in the attributes of the writer, and the bucket's defaults for the others. It
 // returns the envelope for its bytes.
-func (s *Store) describe(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
+func (s *Store) fillAttributes(ctx context.Context, info *object.Info, a *object.Attributes, state *object.Bucket) (envelope, error) {
 	info.StorageClass = state.StorageClass
 	if a.StorageClass != nil {
 		info.StorageClass = *a.StorageClass
@@ -70,21 +70,21 @@ func (s *Store) PutSymlink(ctx context.Context, by object.Origin, p object.Put, 
 	if err != nil {
 		return object.Info{}, err
 	}
-	w := &write{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
+	w := &newVersion{key: p.Key, forbidOverwrite: p.ForbidOverwrite}
 	// There is nothing to encrypt.
 	p.Encryption = &object.Encryption{}
-	e, err := s.describe(ctx, &w.info, &p.Attributes, b.state.Load())
+	e, err := s.fillAttributes(ctx, &w.info, &p.Attributes, b.state.Load())
 	if err != nil {
 		return object.Info{}, err
 	}
 	w.info.Type, w.info.Symlink = stocktake.Symlink, target
 	w.info.ETag = stocktake.ETag{Sum: textSum(target)}
 	w.body = s.newBody(0, e)
-	return s.make(by, b, w)
+	return s.commitVersion(by, b, w)
 }
 
-// A write is a new version of a key before its commit.
-type write struct {
+// A newVersion is a version of a key before its commit.
+type newVersion struct {
 	key             string
 	body            *body
 	forbidOverwrite bool // except in a versioned bucket
@@ -94,14 +94,14 @@ type write struct {
 	info            object.Info // the attributes that do not come from the body: CRC, ETag, type ...
 }
 
-// make commits w as the current version of its key. It ends w.body in any case.
-func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, err error) {
+// commitVersion commits w as the current version of its key. It ends w.body in any case.
+func (s *Store) commitVersion(by object.Origin, b *bucket, w *newVersion) (made object.Info, err error) {
 	defer func() { w.body.end(err) }()
 	if err := checkKey(w.key); err != nil {
 		return object.Info{}, err
 	}
 	err = s.change(by, b, w.key, func(c *change, state *object.Bucket) error {
-		if err := s.forbid(b, w, state); err != nil {
+		if err := s.checkOverwrite(b, w, state); err != nil {
 			return err
 		}
 		r := &layout.Row{Info: w.info, Report: w.report, Content: w.body.content, DataKey: w.body.envelope.wrapped}
@@ -118,8 +118,8 @@ func (s *Store) make(by object.Origin, b *bucket, w *write) (made object.Info, e
 	return made, nil
 }
 
-// forbid refuses w if it may not replace the current version.
-func (s *Store) forbid(b *bucket, w *write, state *object.Bucket) error {
+// checkOverwrite refuses w if it may not replace the current version.
+func (s *Store) checkOverwrite(b *bucket, w *newVersion, state *object.Bucket) error {
 	if !w.exclusive && !w.mustBeNew && (!w.forbidOverwrite || state.Versioning != object.Unversioned) {
 		return nil
 	}

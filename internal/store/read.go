@@ -64,7 +64,7 @@ func exact(from reader, bucket uint32, key, id string) (found *layout.Row, lates
 // exactBelow does what exact does. No version has a sequence number greater than bound.
 func exactBelow(from reader, bucket uint32, key, id string, bound uint64) (found *layout.Row, latest bool, err error) {
 	if id == object.NullVersion {
-		return null(from, bucket, key)
+		return findNull(from, bucket, key)
 	}
 	seq, ok := layout.ParseVersionID(id)
 	if !ok {
@@ -123,4 +123,15 @@ func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, e
 		return nil, object.Info{}, object.ErrMethodNotAllowed
 	}
 	return r, r.Public(versioned, latest), nil
+}
+
+// findNull returns the null version of a key, nil if there is none.
+func findNull(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
+	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
+		if r.Null {
+			found, latest = r, isLatest
+		}
+		return found == nil
+	})
+	return found, latest, err
 }

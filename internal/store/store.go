@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/maphash"
@@ -11,7 +12,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
-
 	"github.com/stocktake/stocktake/internal/store/blob"
 	"github.com/stocktake/stocktake/internal/store/indexlog"
 	"github.com/stocktake/stocktake/internal/store/layout"
@@ -131,3 +131,16 @@ func (s *Store) Close() error {
 
 // get returns the value of a key of the index, nil if there is none.
 func (s *Store) get(key []byte) ([]byte, error) { return get(s.db, key) }
+
+func (s *Store) loadCeiling() error {
+	v, err := s.get(layout.KeyCeiling)
+	if err != nil || v == nil {
+		return err
+	}
+	if len(v) != 8 {
+		return fmt.Errorf("%w: ceiling %x", layout.ErrMalformed, v)
+	}
+	s.ceiling.Store(binary.BigEndian.Uint64(v))
+	s.seq.Store(s.ceiling.Load())
+	return nil
+}

@@ -41,19 +41,19 @@ type Writer struct {
 	named bool     // it may have its final name
 	sums  sums
 
-	once    bool  // the blob is not expected to be read soon
-	size    int64 // bytes written
-	dropped int64 // of those, dropped from the system's cache
+	uncached bool  // the blob is not expected to be read soon
+	size     int64 // bytes written
+	dropped  int64 // of those, dropped from the system's cache
 }
 
-// Create starts the blob id. once says that the blob is not expected to be read soon.
-func (d *Dir) Create(id uint64, once bool) (*Writer, error) {
+// Create starts the blob id. uncached says that the blob is not expected to be read soon.
+func (d *Dir) Create(id uint64, uncached bool) (*Writer, error) {
 	f, err := d.fs.Create(d.tmpPath(id), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return nil, full(err)
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
-	return &Writer{dir: d, id: id, file: f, once: once && d.plain}, nil
+	return &Writer{dir: d, id: id, file: f, uncached: uncached && d.plain}, nil
 }
 
 // full converts an error that means a full disk, or an exceeded quota, to object.ErrDiskFull. Other
@@ -164,7 +164,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	w.sums.write(p)
 	n, err := w.file.Write(p)
 	w.size += int64(n)
-	if w.once && w.size-w.dropped >= 2*dropBehind {
+	if w.uncached && w.size-w.dropped >= 2*dropBehind {
 		dropCache(w.file.Fd(), w.dropped, w.size-dropBehind)
 		w.dropped = w.size - dropBehind
 	}
@@ -180,7 +180,7 @@ func (w *Writer) Sync() error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if w.once && err == nil && w.size > writeBack {
+	if w.uncached && err == nil && w.size > writeBack {
 		dropCache(f.Fd(), 0, w.size)
 	}
 	return full(errors.Join(err, f.Close()))
