@@ -6,25 +6,6 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An Identity is the caller of a request. The zero Identity is anonymous. Rights are looked up for
-// each request, so changes take effect at once.
-type Identity struct {
-	Kind    PrincipalKind
-	Account string // id of its account
-	ID      string // UID: of the account or user; of a session "<role id>:<session>"
-	Name    string // of the user or session; of a service its domain; else empty
-	Role    string // name of the role of a session; else empty
-
-	// ARN is "acs:ram::<account>:root", ":user/<name>" or ":role/<role>/<session>".
-	ARN string
-
-	roleID string
-	policy *Policy // of the session; nil: no restriction
-}
-
-// Anonymous reports whether the request was not signed.
-func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
-
 // A PrincipalKind is what an Identity is. The zero value is an anonymous caller.
 type PrincipalKind uint8
 
