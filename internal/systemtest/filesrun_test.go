@@ -25,7 +25,7 @@ import (
 //
 // Every request takes 14 files:
 //
-//	server/http              the listener counts requests, and routes AssumeRole
+//	server/requests         the listener counts requests, and routes AssumeRole
 //	ossapi/serve             the call from its arrival to its handler and to the log
 //	ossapi/request (2)       address and operation; parameters and body
 //	signature (3)            what is signed, its canonical form, and version 4
