@@ -110,7 +110,7 @@ func (b *Bucket) Objects(ctx context.Context, prefix string) iter.Seq2[oss.Objec
 			for _, o := range page.Contents {
 				key := oss.ToString(o.Key)
 				if key <= last || !strings.HasPrefix(key, prefix) {
-					yield(oss.ObjectProperties{}, fmt.Errorf("list %s: the server returned %q after %q", where, key, last))
+					yield(oss.ObjectProperties{}, explain("list "+where, fmt.Errorf("the server returned %q after %q", key, last)))
 					return
 				}
 				last = key

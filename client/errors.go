@@ -30,17 +30,21 @@ var conditions = map[string]error{
 	"AccessDenied":                        stocktake.ErrAccessDenied,
 }
 
-// A callError is a call that failed.
-type callError struct {
+// A CallError is a call that failed. Its text says what was tried and what the service
+// answered. It wraps the error of the SDK, and the error of package stocktake for the
+// condition, if there is one.
+type CallError struct {
 	action string
 	cause  error
 	is     error // a condition of package stocktake, or ErrNotSupported; may be nil
 	reason string
 }
 
-func (e *callError) Error() string { return e.action + ": " + e.reason }
+// Error returns what was tried and why it failed.
+func (e *CallError) Error() string { return e.action + ": " + e.reason }
 
-func (e *callError) Unwrap() []error {
+// Unwrap returns the errors that e wraps.
+func (e *CallError) Unwrap() []error {
 	if e.is == nil {
 		return []error{e.cause}
 	}
@@ -49,7 +53,7 @@ func (e *callError) Unwrap() []error {
 
 // explain returns a one-line error with the operation, the answer of the service and its condition.
 func explain(doing string, err error) error {
-	e := &callError{action: doing, cause: err, reason: err.Error()}
+	e := &CallError{action: doing, cause: err, reason: err.Error()}
 	if serr, ok := errors.AsType[*oss.ServiceError](err); ok {
 		e.is = conditions[serr.Code]
 		if serr.Code == "AccessDenied" && strings.HasPrefix(serr.Message, "Incremental Inventory is disabled") {
@@ -72,7 +76,7 @@ func orNotSupported(err error) error {
 	if !ok {
 		return err
 	}
-	e, ok := errors.AsType[*callError](err)
+	e, ok := errors.AsType[*CallError](err)
 	if !ok {
 		return err
 	}
@@ -84,5 +88,5 @@ func orNotSupported(err error) error {
 	if !lacks {
 		return err
 	}
-	return &callError{action: e.action, cause: e.cause, is: ErrNotSupported, reason: ErrNotSupported.Error() + " (" + e.reason + ")"}
+	return &CallError{action: e.action, cause: e.cause, is: ErrNotSupported, reason: ErrNotSupported.Error() + " (" + e.reason + ")"}
 }

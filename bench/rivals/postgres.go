@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"os/user"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake/bench/internal/experiment"
+	"github.com/stocktake/stocktake/internal/testpostgres"
 	"golang.org/x/sync/errgroup"
 )
 
@@ -37,7 +37,8 @@ func (p *postgres) start(ctx context.Context) error {
 	if err := os.Mkdir(p.dir, 0o700); err != nil {
 		return err
 	}
-	if err := p.become(); err != nil {
+	var err error
+	if p.as, err = testpostgres.Owner(p.dir); err != nil {
 		return err
 	}
 	data := filepath.Join(p.dir, "data")
@@ -60,27 +61,6 @@ func (p *postgres) start(ctx context.Context) error {
 	}
 	p.version, _, _ = strings.Cut(version, " ")
 	return nil
-}
-
-// become makes the folder that of the user postgres, if we are root.
-func (p *postgres) become() error {
-	if os.Geteuid() != 0 {
-		return nil
-	}
-	u, err := user.Lookup("postgres")
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.ParseUint(u.Uid, 10, 32)
-	if err != nil {
-		return err
-	}
-	gid, err := strconv.ParseUint(u.Gid, 10, 32)
-	if err != nil {
-		return err
-	}
-	p.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(p.dir, int(uid), int(gid))
 }
 
 func (p *postgres) stop() error {

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 
+	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/transfer"
 )
 
@@ -28,10 +29,10 @@ func parseAddress(s string) (transfer.Address, error) {
 // explainTransfer explains what failed of a transfer.
 func explainTransfer(err error) error {
 	e, ok := errors.AsType[*transfer.Error](err)
-	switch {
-	case !ok:
+	if !ok {
 		return err
-	case e.Complete:
+	}
+	if _, ok := errors.AsType[*client.CallError](e.Err); ok {
 		return explainCall(e.Err, e.Doing)
 	}
 	return explain(e.Err, e.Doing)

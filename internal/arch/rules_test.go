@@ -48,8 +48,10 @@ var may = map[string][]string{
 	"internal/testserver":          {},
 	"internal/throttle":            {},
 
-	"internal/testpostgres": {}, // a server for tests
-	"internal/testceph":     {}, // another
+	"internal/testprocess":  {}, // servers of others for tests
+	"internal/testpostgres": {},
+	"internal/testceph":     {"internal/testprocess"},
+	"internal/testpipe":     {}, // connections in memory for tests
 
 	// The contract of journals as a test suite.
 	"internal/journal/journaltest": {".", "internal/journal"},
@@ -185,7 +187,7 @@ var mayInTests = map[string][]string{
 
 // forTests is what any package's tests may import: test suites that several
 // implementations run, the bucket in memory, and stores filled for a test.
-var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/largerun", "internal/catalog/catalogtest", "internal/testpostgres", "internal/testceph", "internal/membucket", "internal/store/seed", "internal/terminal/terminaltest", "report/csvgz/csvgztest", "report/format/formattest"}
+var forTests = []string{"internal/configtest", "internal/engine/sourcetest", "internal/farstore", "internal/journal/journaltest", "internal/keygen", "internal/largerun", "internal/catalog/catalogtest", "internal/testpostgres", "internal/testceph", "internal/testpipe", "internal/membucket", "internal/store/seed", "internal/terminal/terminaltest", "report/csvgz/csvgztest", "report/format/formattest"}
 
 // homes lists the packages that may import a library, by prefix of its import
 // path, tests aside. A library at home in one room can be replaced there.

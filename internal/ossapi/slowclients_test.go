@@ -17,24 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/signature"
 	"github.com/stocktake/stocktake/internal/store"
+	"github.com/stocktake/stocktake/internal/testpipe"
 )
-
-// pipes is a listener of in-memory connections, whose deadlines use virtual time.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { close(p.done); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
 // slowWorld runs test in virtual time, with a server behind a pipe.
 func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func() net.Conn)) {
@@ -44,15 +28,11 @@ func slowWorld(t *testing.T, test func(t *testing.T, st *store.Store, dial func(
 		st, err := store.Open(t.Context(), t.TempDir(), store.Options{})
 		check(t, err)
 		check(t, st.CreateBucket(t.Context(), object.ByService("test"), object.Bucket{Name: "photos", Owner: account, Created: time.Now(), Redundancy: "LRS", ACL: 1}, false))
-		listener := &pipes{make(chan net.Conn), make(chan struct{})}
+		listener := testpipe.New()
 		srv := &http.Server{Handler: ossapi.New(ossapi.Config{Buckets: bucket.New(st, bucket.Options{}), Store: st, Access: access, Region: region})}
 		served := make(chan error, 1)
 		go func() { served <- srv.Serve(listener) }()
-		test(t, st, func() net.Conn {
-			client, server := net.Pipe()
-			listener.conns <- server
-			return client
-		})
+		test(t, st, listener.Dial)
 		check(t, srv.Close())
 		if err := <-served; !errors.Is(err, http.ErrServerClosed) {
 			t.Error(err)
@@ -130,56 +110,38 @@ func TestPatience(t *testing.T) {
 }
 
 // TestSlowDocuments holds that the time of a document is limited, because it is
-// read before its sender is authorized.
+// read before its sender is authorized, and so is that of a form whose fields never
+// end.
 func TestSlowDocuments(t *testing.T) {
-	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
-		conn := dial()
-		defer conn.Close()
-		start := time.Now()
-		io.WriteString(conn, "POST /photos/?delete HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n")
-		go func() {
-			for {
-				time.Sleep(50 * time.Second)
-				if _, err := io.WriteString(conn, " "); err != nil {
-					return
+	for name, begun := range map[string]string{
+		"document": "POST /photos/?delete HTTP/1.1\r\nHost: x\r\nContent-Length: 2000000\r\n\r\n",
+		"form": "POST /photos/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000\r\n\r\n" +
+			"--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
+				conn := dial()
+				defer conn.Close()
+				start := time.Now()
+				io.WriteString(conn, begun)
+				go func() {
+					for {
+						time.Sleep(50 * time.Second)
+						if _, err := io.WriteString(conn, " "); err != nil {
+							return
+						}
+					}
+				}()
+				check(t, conn.SetReadDeadline(time.Now().Add(time.Hour)))
+				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+				check(t, err)
+				if got := code(t, res); got != "RequestTimeout" || time.Since(start) > 10*time.Minute {
+					t.Errorf("%s after %v", got, time.Since(start))
 				}
-			}
-		}()
-		check(t, conn.SetReadDeadline(time.Now().Add(time.Hour)))
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		check(t, err)
-		if got := code(t, res); got != "RequestTimeout" || time.Since(start) > 10*time.Minute {
-			t.Errorf("%s after %v", got, time.Since(start))
-		}
-		time.Sleep(time.Hour) // both sides have noticed
-	})
-}
-
-// TestSlowForms sends a form whose fields never end. It may take no longer than a
-// document.
-func TestSlowForms(t *testing.T) {
-	slowWorld(t, func(t *testing.T, _ *store.Store, dial func() net.Conn) {
-		conn := dial()
-		defer conn.Close()
-		start := time.Now()
-		io.WriteString(conn, "POST /photos/ HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 2000000\r\n\r\n"+
-			"--b\r\nContent-Disposition: form-data; name=\"key\"\r\n\r\n")
-		go func() {
-			for {
-				time.Sleep(50 * time.Second)
-				if _, err := io.WriteString(conn, "k"); err != nil {
-					return
-				}
-			}
-		}()
-		check(t, conn.SetReadDeadline(time.Now().Add(time.Hour)))
-		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-		check(t, err)
-		if got := code(t, res); got != "RequestTimeout" || time.Since(start) > 10*time.Minute {
-			t.Errorf("%s after %v", got, time.Since(start))
-		}
-		time.Sleep(time.Hour) // both sides have noticed
-	})
+				time.Sleep(time.Hour) // both sides have noticed
+			})
+		})
+	}
 }
 
 // TestSlowReaders requests an object and reads little of it: the server ends the

@@ -5,7 +5,6 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"strings"
 	"testing"
@@ -18,25 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/ram"
 	"github.com/stocktake/stocktake/internal/server/listen"
 	"github.com/stocktake/stocktake/internal/sts"
+	"github.com/stocktake/stocktake/internal/testpipe"
 )
-
-// pipes is a listener of connections in memory, whose deadlines keep to virtual
-// time.
-type pipes struct {
-	conns chan net.Conn
-	done  chan struct{}
-}
-
-func (p *pipes) Accept() (net.Conn, error) {
-	select {
-	case c := <-p.conns:
-		return c, nil
-	case <-p.done:
-		return nil, net.ErrClosed
-	}
-}
-func (p *pipes) Close() error   { close(p.done); return nil }
-func (p *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "unix"} }
 
 // TestStrangersDoNotStay sends the paths outside the OSS API a part of a body,
 // or reads nothing of the answer: neither keeps a connection for ever.
@@ -73,14 +55,13 @@ func strangers(t *testing.T, request string) {
 	api := ossapi.New(ossapi.Config{Access: access, Region: "cn-hangzhou", Log: log, Admin: listen.Hasty(s.admin)})
 	handler := withSTS(sts.New(access, sts.Options{Log: log}), api)
 	ctx, end := context.WithCancel(t.Context())
-	in := &pipes{make(chan net.Conn), make(chan struct{})}
+	in := testpipe.New()
 	served := make(chan error, 1)
 	go func() { served <- listen.Serve(ctx, []listen.Listener{{Listener: in}}, s.conns, handler, log) }()
 
 	// A body that never comes.
-	client, conn := net.Pipe()
+	client := in.Dial()
 	defer client.Close()
-	in.conns <- conn
 	_, err = io.WriteString(client, request+"Content-Length: 100\r\n\r\nmeow")
 	check(err)
 	check(client.SetReadDeadline(time.Now().Add(10 * time.Minute)))
@@ -95,9 +76,8 @@ func strangers(t *testing.T, request string) {
 	check(client.Close())
 
 	// An answer that the client does not read.
-	client, conn = net.Pipe()
+	client = in.Dial()
 	defer client.Close()
-	in.conns <- conn
 	_, err = io.WriteString(client, request+"\r\n")
 	check(err)
 	time.Sleep(10 * time.Minute)

@@ -7,13 +7,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"time"
+
+	"github.com/stocktake/stocktake/internal/testprocess"
 )
 
 // A Cluster is a running Ceph.
@@ -21,11 +21,8 @@ type Cluster struct {
 	Addr string // host:port of the gateway
 
 	dir, conf string
-	running   []*process // in the order of their starts
+	running   []*testprocess.Process // in the order of their starts
 }
-
-// patience is how long a part of the cluster may take until it is ready.
-const patience = 3 * time.Minute
 
 // memory is what the OSD can hold, in bytes.
 const memory = 4 << 30
@@ -103,25 +100,25 @@ func (c *Cluster) AddUser(ctx context.Context, name, accessKey, secretKey string
 func (c *Cluster) Output() string {
 	var b strings.Builder
 	for _, p := range c.running {
-		fmt.Fprintf(&b, "%s:\n%s\n", p.name, p.printed())
+		fmt.Fprintf(&b, "%s:\n%s\n", p.Name(), p.Output())
 	}
 	return b.String()
 }
 
 // PID returns the process id of the gateway.
-func (c *Cluster) PID() int { return c.running[len(c.running)-1].cmd.Process.Pid }
+func (c *Cluster) PID() int { return c.running[len(c.running)-1].PID() }
 
 // Stop ends the cluster and removes its files.
 func (c *Cluster) Stop() error {
 	for i := len(c.running) - 1; i >= 0; i-- {
-		c.running[i].kill()
+		c.running[i].Kill()
 	}
 	return os.RemoveAll(c.dir)
 }
 
 func (c *Cluster) start(ctx context.Context) error {
 	keyring := filepath.Join(c.dir, "keyring")
-	mon, err := c.listen(ctx, func(addr string) (*process, error) { return c.startMon(ctx, addr, keyring) }, dials)
+	mon, err := c.listen(ctx, func(addr string) (*testprocess.Process, error) { return c.startMon(ctx, addr, keyring) }, testprocess.Dials)
 	if err != nil {
 		return err
 	}
@@ -145,7 +142,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		return err
 	}
 	c.running = append(c.running, osd)
-	c.Addr, err = c.listen(ctx, func(addr string) (*process, error) {
+	c.Addr, err = c.listen(ctx, func(addr string) (*testprocess.Process, error) {
 		if err := c.configure(mon, addr); err != nil {
 			return nil, err
 		}
@@ -155,7 +152,7 @@ func (c *Cluster) start(ctx context.Context) error {
 }
 
 // startMon starts a monitor with files of its own.
-func (c *Cluster) startMon(ctx context.Context, addr, keyring string) (*process, error) {
+func (c *Cluster) startMon(ctx context.Context, addr, keyring string) (*testprocess.Process, error) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(c.dir, "mon")), c.configure(addr, "")); err != nil {
 		return nil, err
 	}
@@ -179,42 +176,18 @@ func (c *Cluster) configure(mon, gateway string) error {
 	return os.WriteFile(c.conf, []byte(text), 0o600)
 }
 
-// listen starts a server that must be told its address, and waits until it is ready.
-// Between the choice of a port and its use another program may take it; then it is
-// started on another one.
-func (c *Cluster) listen(ctx context.Context, start func(addr string) (*process, error), ready func(ctx context.Context, addr string) error) (addr string, err error) {
-	for range 5 {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			return "", err
-		}
-		addr := l.Addr().String()
-		if err := l.Close(); err != nil {
-			return "", err
-		}
-		p, err := start(addr)
-		if err != nil {
-			return "", err
-		}
-		if err = p.await(ctx, func(ctx context.Context) error { return ready(ctx, addr) }); err == nil {
-			c.running = append(c.running, p)
-			return addr, nil
-		}
-		p.kill()
-		if !strings.Contains(p.printed(), "in use") {
-			return "", fmt.Errorf("%s: %w\n%s", p.name, err, p.printed())
-		}
+// listen starts a part of the cluster that must be told its address, and waits until it
+// is ready.
+func (c *Cluster) listen(ctx context.Context, start func(addr string) (*testprocess.Process, error), ready func(ctx context.Context, addr string) error) (string, error) {
+	p, addr, err := testprocess.Listen(ctx, start, ready)
+	if err == nil {
+		c.running = append(c.running, p)
 	}
-	return "", errors.New("five ports in a row were taken by others")
+	return addr, err
 }
 
-// dials returns nil if something listens.
-func dials(ctx context.Context, addr string) error {
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return err
-	}
-	return c.Close()
+func run(name string, args ...string) (*testprocess.Process, error) {
+	return testprocess.Start(exec.Command(name, args...))
 }
 
 // Answers returns nil if the S3 server at an address answers a request that is not signed: one

@@ -63,7 +63,7 @@ func New(options ...string) (_ *Server, err error) {
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
-	if err := s.become(); err != nil {
+	if s.as, err = Owner(dir); err != nil {
 		return nil, err
 	}
 	if err := s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"); err != nil {
@@ -75,22 +75,22 @@ func New(options ...string) (_ *Server, err error) {
 	return s, nil
 }
 
-// become makes the folder that of the user postgres if we are root.
-func (s *Server) become() error {
+// Owner gives dir to the user postgres if we are root, whom PostgreSQL refuses to run as,
+// and returns who its programs must run as; nil: the current user.
+func Owner(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
-		return nil
+		return nil, nil
 	}
 	u, err := user.Lookup("postgres")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	uid, errUID := strconv.ParseUint(u.Uid, 10, 32)
 	gid, errGID := strconv.ParseUint(u.Gid, 10, 32)
 	if err := errors.Join(errUID, errGID); err != nil {
-		return err
+		return nil, err
 	}
-	s.as = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-	return os.Chown(s.dir, int(uid), int(gid))
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, os.Chown(dir, int(uid), int(gid))
 }
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }

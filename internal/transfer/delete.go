@@ -18,7 +18,7 @@ func objects(ctx context.Context, oc *oss.Client, at Address) iter.Seq2[oss.Obje
 	return func(yield func(oss.ObjectProperties, error) bool) {
 		for o, err := range client.NewBucket(oc, at.Bucket).Objects(ctx, at.Key) {
 			if err != nil {
-				err = &Error{Doing: "list " + at.String(), Err: err, Complete: true}
+				err = &Error{Doing: "list " + at.String(), Err: err}
 			}
 			if !yield(o, err) {
 				return

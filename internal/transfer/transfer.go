@@ -16,6 +16,7 @@ import (
 	"github.com/schollz/progressbar/v3"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/internal/terminal"
 )
@@ -93,15 +94,14 @@ func All(ctx context.Context, w io.Writer, doing string, total int64, all iter.S
 
 // An Error reports a failed transfer.
 type Error struct {
-	Doing    string // such as "upload photo.jpg"
-	Err      error
-	Complete bool // Err already says what was tried
+	Doing string // such as "upload photo.jpg"
+	Err   error
 }
 
 // Error returns what was tried and what failed.
 func (e *Error) Error() string {
-	if e.Complete {
-		return e.Err.Error()
+	if _, ok := errors.AsType[*client.CallError](e.Err); ok {
+		return e.Err.Error() // which says what was tried
 	}
 	return e.Doing + ": " + e.Err.Error()
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/testprocess"
 	"github.com/stocktake/stocktake/internal/testserver"
 	"github.com/stocktake/stocktake/interop/internal/program"
 )
@@ -42,7 +43,7 @@ func pooled(t testing.TB, address, mode string, size int) string {
 			args = []string{"-u", "postgres", settings}
 		}
 		return program.Start(t, exec.Command(binary, args...))
-	}, program.Dials)
+	}, testprocess.Dials)
 	return "postgres://postgres@" + addr + "/" + name + "?sslmode=disable"
 }
 

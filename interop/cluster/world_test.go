@@ -18,6 +18,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/testpostgres"
+	"github.com/stocktake/stocktake/internal/testprocess"
 	"github.com/stocktake/stocktake/internal/testserver"
 	"github.com/stocktake/stocktake/interop/internal/program"
 )
@@ -51,7 +52,7 @@ func startLake(t testing.TB, host string) *lake {
 		if host != "" {
 			addr = host + addr[strings.LastIndexByte(addr, ':'):]
 		}
-		return program.Dials(ctx, addr)
+		return testprocess.Dials(ctx, addr)
 	})
 	if host != "" {
 		addr = host + addr[strings.LastIndexByte(addr, ':'):]

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/testceph"
+	"github.com/stocktake/stocktake/internal/testprocess"
 	"github.com/stocktake/stocktake/interop/internal/program"
 )
 
@@ -38,7 +39,7 @@ func startVersitygw(t *testing.T) *server {
 		p = program.Start(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "--iam-dir", iam, "posix", "--versioning-dir", versions, data))
 		return p
 	}
-	addr := program.Listen(t, start, program.Dials)
+	addr := program.Listen(t, start, testprocess.Dials)
 	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
 	s.makeUser = func(t *testing.T, s *server) *user {
 		out, err := exec.CommandContext(t.Context(), binary, "admin", "--access", accessKey, "--secret", secretKey, "--endpoint-url", s.endpoint,
@@ -50,7 +51,7 @@ func startVersitygw(t *testing.T) *server {
 	}
 	s.restart = func() error {
 		p.Kill()
-		return start(addr).Await(context.Background(), func(ctx context.Context) error { return program.Dials(ctx, addr) })
+		return start(addr).Await(context.Background(), func(ctx context.Context) error { return testprocess.Dials(ctx, addr) })
 	}
 	return s
 }

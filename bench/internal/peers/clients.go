@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strings"
 )
 
@@ -32,14 +31,7 @@ func ListersNamed(list string) (named []Lister, err error) {
 	if list == "" {
 		return nil, nil
 	}
-	for name := range strings.SplitSeq(list, ",") {
-		i := slices.IndexFunc(Listers, func(l Lister) bool { return l.Name == name })
-		if i < 0 {
-			return nil, fmt.Errorf("no lister %q", name)
-		}
-		named = append(named, Listers[i])
-	}
-	return named, nil
+	return pick(list, Listers, func(l Lister) string { return l.Name })
 }
 
 // Install builds the lister into dir, unless it lies there already, and returns

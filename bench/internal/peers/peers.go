@@ -67,13 +67,17 @@ var All = []Peer{
 
 // Named returns the peers of a comma-separated list.
 func Named(list string) ([]Peer, error) {
-	var named []Peer
-	for name := range strings.SplitSeq(list, ",") {
-		i := slices.IndexFunc(All, func(p Peer) bool { return p.Name == name })
+	return pick(list, All, func(p Peer) string { return p.Name })
+}
+
+// pick returns the ones of all whose names are in a comma-separated list.
+func pick[T any](list string, all []T, name func(T) string) (named []T, err error) {
+	for one := range strings.SplitSeq(list, ",") {
+		i := slices.IndexFunc(all, func(t T) bool { return name(t) == one })
 		if i < 0 {
-			return nil, fmt.Errorf("no peer %q", name)
+			return nil, fmt.Errorf("%q is not known", one)
 		}
-		named = append(named, All[i])
+		named = append(named, all[i])
 	}
 	return named, nil
 }
