@@ -315,7 +315,7 @@ func reference(ref []byte) (r rune, ok bool) {
 		ref = ref[1:]
 	}
 	for _, c := range ref {
-		switch d := unhex(c); {
+		switch d := hexDigit[c]; {
 		case hex && d < 16:
 			r = r<<4 | rune(d)
 		case !hex && d < 10:

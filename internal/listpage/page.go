@@ -130,25 +130,28 @@ func mayBeMarker(text []byte, marker string) bool {
 // unescape decodes the percent-encoding of a key in place, with '+' as a space. S3
 // services send a space as '+' or as %20, and '+' as %2B.
 func unescape(key []byte) ([]byte, bool) {
-	if bytes.IndexByte(key, '%') < 0 && bytes.IndexByte(key, '+') < 0 {
-		return key, true // like most keys
+	n := bytes.IndexByte(key, '%')
+	if n < 0 {
+		n = len(key)
 	}
-	n := 0
-	for i := 0; i < len(key); i++ {
+	if plus := bytes.IndexByte(key[:n], '+'); plus >= 0 {
+		n = plus
+	}
+	for i := n; i < len(key); {
 		c := key[i]
-		switch c {
-		case '+':
-			c = ' '
-		case '%':
-			if i+2 >= len(key) {
+		i++
+		if c == '%' {
+			if i+1 >= len(key) {
 				return key, false
 			}
-			high, low := unhex(key[i+1]), unhex(key[i+2])
-			if high > 15 || low > 15 {
+			high, low := hexDigit[key[i]], hexDigit[key[i+1]]
+			if high|low > 15 {
 				return key, false
 			}
 			c = high<<4 | low
 			i += 2
+		} else if c == '+' {
+			c = ' '
 		}
 		key[n] = c
 		n++
@@ -156,13 +159,19 @@ func unescape(key []byte) ([]byte, bool) {
 	return key[:n], true
 }
 
-// unhex returns the value of a hexadecimal digit, or 255 for any other byte.
-func unhex(c byte) byte {
-	switch {
-	case c-'0' < 10:
-		return c - '0'
-	case c|0x20-'a' < 6:
-		return c | 0x20 - 'a' + 10
+// hexDigit has the value of each hexadecimal digit, and 255 for any other byte. To
+// compute it takes branches that no processor foresees.
+var hexDigit = hexDigitValues()
+
+func hexDigitValues() (values [256]byte) {
+	for c := range values {
+		values[c] = 255
 	}
-	return 255
+	for v, c := range []byte("0123456789abcdef") {
+		values[c] = byte(v)
+	}
+	for v, c := range []byte("ABCDEF") {
+		values[c] = byte(10 + v)
+	}
+	return values
 }
