@@ -54,6 +54,8 @@ type pagedScan struct {
 	stopping  bool          // the budget is used up
 	rows      int64         // listed
 	encoded   int64         // bytes of the pieces of these rows
+
+	unreported int // pages since remaining has reported
 }
 
 // A kit holds the encoders of a range, one for each report.

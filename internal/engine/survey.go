@@ -116,11 +116,13 @@ func (p *pagedScan) propose(r, end *ranges.Range) {
 }
 
 // remaining reports from time to time how much is left, for a caller that may end the
-// slice. It requires the lock.
+// slice: after as many pages as ranges are open, since it estimates each of them. It
+// requires the lock.
 func (p *pagedScan) remaining() {
-	if p.table.Calls()%8 != 0 {
+	if p.unreported++; p.unreported < max(8, p.table.Open()) {
 		return
 	}
+	p.unreported = 0
 	left := 0.0
 	for q := p.table.FirstOpen(); q != nil; q = q.Next() {
 		left += p.table.Left(q)
