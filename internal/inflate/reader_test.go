@@ -242,13 +242,26 @@ func FuzzGzip(f *testing.F) {
 	})
 }
 
-func BenchmarkRows(b *testing.B) {
-	want := inputs()["rows"]
+func BenchmarkRows(b *testing.B) { benchmark(b, inputs()["rows"]) }
+
+// BenchmarkPage decompresses a page of a listing of empty objects, most of which are
+// matches.
+func BenchmarkPage(b *testing.B) {
+	var page []byte
+	for i := range 1000 {
+		page = fmt.Appendf(page, "<Contents><Key>part-000/object-%08d</Key><LastModified>2026-11-27T06:46:%02d.%03dZ</LastModified>"+
+			"<ETag>&#34;d41d8cd98f00b204e9800998ecf8427e&#34;</ETag><Size>0</Size><StorageClass>STANDARD</StorageClass></Contents>", 100*i, i/40, i*317%1000)
+	}
+	benchmark(b, page)
+}
+
+func benchmark(b *testing.B, want []byte) {
 	stored := deflate(b, 1, want)
 	src := bytes.NewReader(nil)
 	buf := make([]byte, 64<<10)
 	r := inflate.NewRaw(nil)
 	b.SetBytes(int64(len(want)))
+	b.ReportAllocs()
 	for b.Loop() {
 		src.Reset(stored)
 		r.ResetRaw(src)

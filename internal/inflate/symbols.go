@@ -18,6 +18,9 @@ const (
 	// longBlock is the output, in bytes, after which it pays to combine literals.
 	// That takes as long as decoding some thousand symbols.
 	longBlock = 4 << 10
+	// fewLiterals is the output per byte of input from which on most of the output are
+	// matches, and it does not pay.
+	fewLiterals = 8
 )
 
 // symbols decodes symbols until the block ends or out is full.
@@ -30,9 +33,9 @@ func (r *Reader) symbols() error {
 		} else if r.filled {
 			end = r.many(&r.several, outSize-maxMatch)
 		} else {
-			until := r.w + longBlock
+			until, from := r.w+longBlock, r.before+int64(r.pos)
 			end = r.many((*[1 << literalBits]entry)(r.single[:]), min(until, outSize-maxMatch))
-			if end == stopSpace {
+			if end == stopSpace && fewLiterals*(r.before+int64(r.pos)-from) > longBlock {
 				combine(&r.several, (*[1 << literalBits]entry)(r.single[:]))
 				r.filled = true
 			}
