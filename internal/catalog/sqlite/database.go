@@ -30,12 +30,12 @@ func (d *database) Rows(ctx context.Context, text string, each func(relational.S
 
 // Change implements [relational.Database].
 func (d *database) Change(ctx context.Context, do func(context.Context, relational.Tx) error) error {
-	return d.write.now(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
+	return d.write.change(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
 }
 
 // ChangeLazily implements [relational.Database].
 func (d *database) ChangeLazily(ctx context.Context, do func(context.Context, relational.Tx) error) error {
-	return d.write.later(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
+	return d.write.changeLazily(ctx, func(ctx context.Context, t *tx) error { return do(ctx, t) })
 }
 
 // Explain implements [relational.Database].
@@ -69,7 +69,7 @@ type writer struct {
 type change struct {
 	ctx  context.Context // of the caller: if it ends before the change is begun, nothing is changed
 	do   func(context.Context, *tx) error
-	lazy bool // see [writer.later]
+	lazy bool // see [writer.changeLazily]
 	done chan struct{}
 	err  error // valid once done is closed
 }
@@ -78,28 +78,28 @@ func newWriter(p *pool) *writer {
 	return &writer{pool: p, turn: make(chan struct{}, 1), full: true}
 }
 
-// now makes a change that is durable when it returns nil. do may be called twice,
+// change makes a change that is durable when it returns nil. do may be called twice,
 // because the first call may be rolled back. Its context does not end, because that
 // would roll back the changes of others, too.
-func (w *writer) now(ctx context.Context, do func(context.Context, *tx) error) error {
-	return w.make(&change{ctx: ctx, do: do, done: make(chan struct{})})
+func (w *writer) change(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.submit(&change{ctx: ctx, do: do, done: make(chan struct{})})
 }
 
-// later makes a change without waiting for the disk: a crash of the machine,
-// but not of the process, may undo it until a later change by now is durable,
+// changeLazily makes a change without waiting for the disk: a crash of the machine,
+// but not of the process, may undo it until a later change made by change is durable,
 // which makes this one durable as well.
-func (w *writer) later(ctx context.Context, do func(context.Context, *tx) error) error {
-	return w.make(&change{ctx: ctx, do: do, lazy: true, done: make(chan struct{})})
+func (w *writer) changeLazily(ctx context.Context, do func(context.Context, *tx) error) error {
+	return w.submit(&change{ctx: ctx, do: do, lazy: true, done: make(chan struct{})})
 }
 
-func (w *writer) make(c *change) error {
+func (w *writer) submit(c *change) error {
 	w.mu.Lock()
 	w.waiting = append(w.waiting, c)
 	w.mu.Unlock()
 	w.changes.Add(1)
 	select {
 	case w.turn <- struct{}{}:
-		w.lead()
+		w.commitWaiting()
 	case <-c.done:
 	case <-c.ctx.Done():
 		if w.withdraw(c) {
@@ -122,8 +122,8 @@ func (w *writer) withdraw(c *change) bool {
 	return true
 }
 
-// lead makes the waiting changes, and returns the turn.
-func (w *writer) lead() {
+// commitWaiting makes the waiting changes, and returns the turn.
+func (w *writer) commitWaiting() {
 	defer func() { <-w.turn }()
 	w.mu.Lock()
 	group := w.waiting
@@ -134,17 +134,17 @@ func (w *writer) lead() {
 			close(c.done)
 		}
 	}()
-	if len(group) < 2 || w.together(group) != nil {
+	if len(group) < 2 || w.commitTogether(group) != nil {
 		// One change may have caused the failure of all, for instance one that found
 		// the database full.
 		for _, c := range group {
-			c.err = w.alone(c)
+			c.err = w.commitAlone(c)
 		}
 	}
 }
 
-// alone makes a change in a transaction of its own.
-func (w *writer) alone(c *change) error {
+// commitAlone makes a change in a transaction of its own.
+func (w *writer) commitAlone(c *change) error {
 	if err := c.ctx.Err(); err != nil {
 		return err
 	}
@@ -152,17 +152,17 @@ func (w *writer) alone(c *change) error {
 	return w.transact(ctx, c.lazy, func(t *tx) error { return c.do(ctx, t) })
 }
 
-// together makes changes in one transaction. It returns the error of the
+// commitTogether makes changes in one transaction. It returns the error of the
 // transaction, after which none of them is made; otherwise each change has its own
 // error.
-func (w *writer) together(group []*change) error {
+func (w *writer) commitTogether(group []*change) error {
 	lazy := !slices.ContainsFunc(group, func(c *change) bool { return !c.lazy })
 	return w.transact(context.Background(), lazy, func(t *tx) error {
 		for _, c := range group {
 			if c.err = c.ctx.Err(); c.err != nil {
 				continue
 			}
-			if err := t.nest(context.WithoutCancel(c.ctx), c); err != nil {
+			if err := t.inSavepoint(context.WithoutCancel(c.ctx), c); err != nil {
 				return err
 			}
 		}
@@ -170,9 +170,9 @@ func (w *writer) together(group []*change) error {
 	})
 }
 
-// nest makes a change that has no effect if it fails. It returns only an error of
+// inSavepoint makes a change that has no effect if it fails. It returns only an error of
 // the transaction, which is then lost.
-func (t *tx) nest(ctx context.Context, c *change) error {
+func (t *tx) inSavepoint(ctx context.Context, c *change) error {
 	if _, err := t.Exec(ctx, savepoint); err != nil {
 		return err
 	}
@@ -196,7 +196,7 @@ func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (e
 			w.errors.Add(1)
 		}
 	}()
-	if err := w.sync(ctx, !lazy); err != nil {
+	if err := w.setSync(ctx, !lazy); err != nil {
 		return err
 	}
 	t, err := w.pool.db.BeginTx(ctx, nil)
@@ -215,11 +215,11 @@ func (w *writer) transact(ctx context.Context, lazy bool, fn func(*tx) error) (e
 	return t.Commit()
 }
 
-// sync sets whether commits are synced. In mode FULL they are. In mode NORMAL the
+// setSync sets whether commits are synced. In mode FULL they are. In mode NORMAL the
 // log is synced before it is copied into the database, and by the next commit in
 // mode FULL. A crash therefore never undoes a change without undoing all later
 // ones.
-func (w *writer) sync(ctx context.Context, full bool) error {
+func (w *writer) setSync(ctx context.Context, full bool) error {
 	if w.full == full {
 		return nil
 	}

@@ -35,7 +35,7 @@ func (c *Catalog) Hold() (release func()) {
 
 // Transaction reports in which transaction a change is made.
 func (c *Catalog) Transaction(ctx context.Context) (in any, err error) {
-	err = c.db.write.now(ctx, func(_ context.Context, t *tx) error {
+	err = c.db.write.change(ctx, func(_ context.Context, t *tx) error {
 		in = t.tx
 		return nil
 	})
