@@ -60,7 +60,7 @@ func ParsePut(body []byte, rules stocktake.InventoryRules) (stocktake.InventoryC
 	return in.c, nil
 }
 
-func parse(data []byte, put bool) (*reading, error) {
+func parse(data []byte, request bool) (*decoder, error) {
 	if len(data) > MaxSize {
 		return nil, ossxml.Malformed("longer than 1 MiB")
 	}
@@ -68,7 +68,7 @@ func parse(data []byte, put bool) (*reading, error) {
 	if err != nil {
 		return nil, err
 	}
-	return read(doc, put)
+	return read(doc, request)
 }
 
 // Append appends c to dst as the document of GetBucketInventory and
@@ -85,7 +85,7 @@ func AppendIndented(dst []byte, c *stocktake.InventoryConfiguration) []byte {
 }
 
 func appendDocument(dst []byte, c *stocktake.InventoryConfiguration, indent bool) []byte {
-	out := writing{x: newWriter(dst), indent: indent}
+	out := encoder{x: newWriter(dst), indent: indent}
 	out.x.Start(configurationElement)
 	for i := range elements {
 		out.element = &elements[i]
@@ -105,9 +105,9 @@ func newWriter(dst []byte) ossxml.Writer {
 	return ossxml.Writer{Buf: append(dst, ossxml.Header...), Strict: true}
 }
 
-// A writing writes the elements of a configuration one after another, and the
+// An encoder writes the elements of a configuration one after another, and the
 // tags of the containers around them.
-type writing struct {
+type encoder struct {
 	x        ossxml.Writer
 	indent   bool
 	*element          // that is being written
@@ -115,42 +115,42 @@ type writing struct {
 }
 
 // text writes the element.
-func (out *writing) text(value string) {
-	name := out.enter()
+func (out *encoder) text(value string) {
+	name := out.openParents()
 	out.line(len(out.opened))
 	out.x.Text(name, value)
 }
 
 // optional writes the element unless it is empty and need not be there.
-func (out *writing) optional(value string) {
+func (out *encoder) optional(value string) {
 	if value != "" || out.required || out.always {
 		out.text(value)
 	}
 }
 
 // empty writes the element without an end tag.
-func (out *writing) empty() {
-	name := out.enter()
+func (out *encoder) empty() {
+	name := out.openParents()
 	out.line(len(out.opened))
 	out.x.Buf = append(out.x.Buf, "<"+name+"/>"...)
 }
 
 // open writes the start of the element, a container. It is closed when an element
 // outside of it is written.
-func (out *writing) open() {
-	out.down(strings.Split(out.path, "/"))
+func (out *encoder) open() {
+	out.openContainers(strings.Split(out.path, "/"))
 }
 
-// enter opens the containers of the element and returns its name.
-func (out *writing) enter() string {
+// openParents opens the containers of the element and returns its name.
+func (out *encoder) openParents() string {
 	names := strings.Split(out.path, "/")
 	last := len(names) - 1
-	out.down(names[:last])
+	out.openContainers(names[:last])
 	return names[last]
 }
 
-// down closes and opens containers until those that are open are containers.
-func (out *writing) down(containers []string) {
+// openContainers closes and opens containers until those that are open are containers.
+func (out *encoder) openContainers(containers []string) {
 	common := 0
 	for common < min(len(containers), len(out.opened)) && containers[common] == out.opened[common] {
 		common++
@@ -164,7 +164,7 @@ func (out *writing) down(containers []string) {
 }
 
 // close closes containers until depth of them are open.
-func (out *writing) close(depth int) {
+func (out *encoder) close(depth int) {
 	for i, name := range slices.Backward(out.opened) {
 		if i < depth {
 			break
@@ -176,16 +176,16 @@ func (out *writing) close(depth int) {
 }
 
 // line begins a line for an element that is in depth containers, -1 for the root.
-func (out *writing) line(depth int) {
+func (out *encoder) line(depth int) {
 	if out.indent {
 		out.x.Buf = append(append(out.x.Buf, '\n'), strings.Repeat("  ", depth+1)...)
 	}
 }
 
-// A reading makes a configuration of a document.
-type reading struct {
-	c   config
-	put bool // the document is a request: a number that must not be 0 is refused
+// A decoder makes a configuration of a document.
+type decoder struct {
+	c       config
+	request bool // the document is a request: a number that must not be 0 is refused
 
 	at         *element                          // that is being read
 	structure  []*stocktake.MalformedXMLError    // of elements that are missing or not of their type
@@ -195,12 +195,12 @@ type reading struct {
 // read reads an InventoryConfiguration. Of several elements that are missing or
 // not of their type, OSS reports the one with the lowest EC; those without an EC
 // come last.
-func read(doc *ossxml.Element, put bool) (*reading, error) {
+func read(doc *ossxml.Element, request bool) (*decoder, error) {
 	var found [len(elements)][]*ossxml.Element
-	if err := find(doc, tree, &found); err != nil {
+	if err := find(doc, schema, &found); err != nil {
 		return nil, err
 	}
-	in := &reading{put: put}
+	in := &decoder{request: request}
 	for i := range elements {
 		in.at = &elements[i]
 		for _, e := range found[i] {
@@ -219,27 +219,27 @@ func read(doc *ossxml.Element, put bool) (*reading, error) {
 	return in, nil
 }
 
-func (in *reading) malformed(ec, reason string) {
+func (in *decoder) malformed(ec, reason string) {
 	in.structure = append(in.structure, &stocktake.MalformedXMLError{EC: ec, Reason: reason})
 }
 
 // refuse notes a text that the configuration cannot hold. Of a repeated element
 // only the first is noted.
-func (in *reading) refuse(text string) {
+func (in *decoder) refuse(text string) {
 	err := stocktake.Unreadable(in.at.path, text)
 	if !slices.ContainsFunc(in.unreadable, func(e *stocktake.InvalidArgumentError) bool { return e.Element == err.Element }) {
 		in.unreadable = append(in.unreadable, err)
 	}
 }
 
-// zero notes a 0 of an element for which a configuration's 0 means no value.
-func (in *reading) zero() {
-	if in.put {
+// refuseZero notes a 0 of an element for which a configuration's 0 means no value.
+func (in *decoder) refuseZero() {
+	if in.request {
 		in.refuse("0")
 	}
 }
 
-func (in *reading) bool(text, ec string) bool {
+func (in *decoder) bool(text, ec string) bool {
 	text = strings.TrimSpace(text)
 	yes := strings.EqualFold(text, "true")
 	if !yes && !strings.EqualFold(text, "false") {
@@ -250,7 +250,7 @@ func (in *reading) bool(text, ec string) bool {
 
 // int returns the number in text. One that is too large for an int64 becomes the
 // largest, which no rule accepts.
-func (in *reading) int(text, ec string) int64 {
+func (in *decoder) int(text, ec string) int64 {
 	n, err := strconv.ParseInt(strings.TrimSpace(text), 10, 64)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		in.malformed(ec, in.at.path+" is not a number")
@@ -266,8 +266,8 @@ type node struct {
 	children map[string]*node
 }
 
-// tree has the elements by their place in the document.
-var tree = func() *node {
+// schema has the elements by their place in the document.
+var schema = func() *node {
 	root := &node{row: -1}
 	for i := range elements {
 		at := root

@@ -25,10 +25,10 @@ type element struct {
 	within func(*config) bool
 
 	// read takes the text of the element, once for each time that it is there.
-	read func(in *reading, text string)
+	read func(in *decoder, text string)
 
 	// write writes the element, or nothing if the configuration does not have it.
-	write func(out *writing, c *config)
+	write func(out *encoder, c *config)
 }
 
 const (
@@ -44,20 +44,20 @@ const (
 // Source: OSS API reference, PutBucketInventory, and its error codes
 // 0020-00000005 to 0020-00000018.
 var elements = [...]element{
-	verbatim("Id", func(c *config) *string { return &c.ID }).needed("0020-00000005"),
-	boolean("IsEnabled", "0020-00000006", func(c *config) *bool { return &c.IsEnabled }).needed("0020-00000007"),
+	verbatim("Id", func(c *config) *string { return &c.ID }).require("0020-00000005"),
+	boolean("IsEnabled", "0020-00000006", func(c *config) *bool { return &c.IsEnabled }).require("0020-00000007"),
 
-	text(destination+"Format", func(c *config) *string { return &c.Destination.Format }).needed("0020-00000012"),
-	text(destination+"AccountId", func(c *config) *string { return &c.Destination.AccountID }).needed("0020-00000013"),
-	text(destination+"RoleArn", func(c *config) *string { return &c.Destination.RoleARN }).needed("0020-00000014"),
-	destinationBucket(destination + "Bucket").needed("0020-00000015"),
+	text(destination+"Format", func(c *config) *string { return &c.Destination.Format }).require("0020-00000012"),
+	text(destination+"AccountId", func(c *config) *string { return &c.Destination.AccountID }).require("0020-00000013"),
+	text(destination+"RoleArn", func(c *config) *string { return &c.Destination.RoleARN }).require("0020-00000014"),
+	destinationBucket(destination + "Bucket").require("0020-00000015"),
 	verbatim(destination+"Prefix", func(c *config) *string { return &c.Destination.Prefix }),
 	sseOSS(encryption + "SSE-OSS"),
 	refused(encryption + "SSE-OSS/KeyId"),
 	sseKMS(encryption + "SSE-KMS"),
 	text(encryption+"SSE-KMS/KeyId", func(c *config) *string { return &c.Destination.Encryption.KeyID }),
 
-	text("Schedule/Frequency", func(c *config) *stocktake.Frequency { return &c.Schedule.Frequency }).needed("0020-00000017"),
+	text("Schedule/Frequency", func(c *config) *stocktake.Frequency { return &c.Schedule.Frequency }).require("0020-00000017"),
 	number("Schedule/DayOfMonth", "", func(c *config) *int { return &c.Schedule.DayOfMonth }),
 	autoDelete("Schedule/AutoDelete"),
 
@@ -68,17 +68,17 @@ var elements = [...]element{
 	number("Filter/UpperSizeBound", "0020-00000011", func(c *config) *int64 { return &c.Filter.UpperSizeBound }),
 	storageClass("Filter/StorageClass"),
 
-	text("IncludedObjectVersions", func(c *config) *stocktake.IncludedObjectVersions { return &c.IncludedObjectVersions }).needed("0020-00000018"),
+	text("IncludedObjectVersions", func(c *config) *stocktake.IncludedObjectVersions { return &c.IncludedObjectVersions }).require("0020-00000018"),
 	fields("OptionalFields/Field", stocktake.ParseOptionalField, func(c *config) *[]stocktake.Field { return &c.OptionalFields }),
 
 	incremental("IncrementalInventory"),
-	boolean("IncrementalInventory/IsEnabled", "", func(c *config) *bool { return &c.Incremental.IsEnabled }).needed("").ifIncremental(),
-	number("IncrementalInventory/Schedule/Frequency", "", func(c *config) *int64 { return &c.Incremental.Frequency }).needed("").ifIncremental(),
+	boolean("IncrementalInventory/IsEnabled", "", func(c *config) *bool { return &c.Incremental.IsEnabled }).require("").ifIncremental(),
+	number("IncrementalInventory/Schedule/Frequency", "", func(c *config) *int64 { return &c.Incremental.Frequency }).require("").ifIncremental(),
 	fields("IncrementalInventory/OptionalFields/Field", stocktake.ParseIncrementalField, func(c *config) *[]stocktake.Field { return &c.Incremental.OptionalFields }).ifIncremental(),
 }
 
-// needed makes an element required. ec is the EC if it is missing.
-func (e element) needed(ec string) element {
+// require makes an element required. ec is the EC if it is missing.
+func (e element) require(ec string) element {
 	e.required, e.missing = true, ec
 	return e
 }
@@ -97,8 +97,8 @@ func (e element) ifIncremental() element {
 func verbatim(path string, at func(*config) *string) element {
 	return element{
 		path:  path,
-		read:  func(in *reading, text string) { *at(&in.c) = text },
-		write: func(out *writing, c *config) { out.optional(*at(c)) },
+		read:  func(in *decoder, text string) { *at(&in.c) = text },
+		write: func(out *encoder, c *config) { out.optional(*at(c)) },
 	}
 }
 
@@ -106,8 +106,8 @@ func verbatim(path string, at func(*config) *string) element {
 func text[T ~string](path string, at func(*config) *T) element {
 	return element{
 		path:  path,
-		read:  func(in *reading, text string) { *at(&in.c) = T(strings.TrimSpace(text)) },
-		write: func(out *writing, c *config) { out.optional(string(*at(c))) },
+		read:  func(in *decoder, text string) { *at(&in.c) = T(strings.TrimSpace(text)) },
+		write: func(out *encoder, c *config) { out.optional(string(*at(c))) },
 	}
 }
 
@@ -116,8 +116,8 @@ func text[T ~string](path string, at func(*config) *T) element {
 func boolean(path, ec string, at func(*config) *bool) element {
 	return element{
 		path:  path,
-		read:  func(in *reading, text string) { *at(&in.c) = in.bool(text, ec) },
-		write: func(out *writing, c *config) { out.text(strconv.FormatBool(*at(c))) },
+		read:  func(in *decoder, text string) { *at(&in.c) = in.bool(text, ec) },
+		write: func(out *encoder, c *config) { out.text(strconv.FormatBool(*at(c))) },
 	}
 }
 
@@ -127,13 +127,13 @@ func boolean(path, ec string, at func(*config) *bool) element {
 func number[T int | int64](path, ec string, at func(*config) *T) element {
 	return element{
 		path: path,
-		read: func(in *reading, text string) {
+		read: func(in *decoder, text string) {
 			n := in.int(text, ec)
 			if *at(&in.c) = T(n); n == 0 {
-				in.zero()
+				in.refuseZero()
 			}
 		},
-		write: func(out *writing, c *config) {
+		write: func(out *encoder, c *config) {
 			if n := int64(*at(c)); n != 0 || out.required {
 				out.text(strconv.FormatInt(n, 10))
 			}
@@ -144,10 +144,10 @@ func number[T int | int64](path, ec string, at func(*config) *T) element {
 func lowerSizeBound(path, ec string) element {
 	return element{
 		path: path,
-		read: func(in *reading, text string) {
+		read: func(in *decoder, text string) {
 			in.c.Filter.LowerSizeBound, in.c.Filter.HasLowerSizeBound = in.int(text, ec), true
 		},
-		write: func(out *writing, c *config) {
+		write: func(out *encoder, c *config) {
 			if f := &c.Filter; f.LowerSizeBound != 0 || f.HasLowerSizeBound {
 				out.text(strconv.FormatInt(f.LowerSizeBound, 10))
 			}
@@ -160,26 +160,26 @@ func lowerSizeBound(path, ec string) element {
 func storageClass(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, text string) {
+		read: func(in *decoder, text string) {
 			if !in.c.Filter.SetStorageClasses(strings.TrimSpace(text)) {
 				in.refuse(strings.TrimSpace(text))
 			}
 		},
-		write: func(out *writing, c *config) { out.optional(c.Filter.StorageClasses()) },
+		write: func(out *encoder, c *config) { out.optional(c.Filter.StorageClasses()) },
 	}
 }
 
 func fields(path string, parse func(string) (stocktake.Field, bool), at func(*config) *[]stocktake.Field) element {
 	return element{
 		path: path, repeated: true,
-		read: func(in *reading, text string) {
+		read: func(in *decoder, text string) {
 			f, ok := parse(strings.TrimSpace(text))
 			if !ok {
 				in.refuse(strings.TrimSpace(text))
 			}
 			*at(&in.c) = append(*at(&in.c), f)
 		},
-		write: func(out *writing, c *config) {
+		write: func(out *encoder, c *config) {
 			for _, f := range *at(c) {
 				out.text(f.String())
 			}
@@ -190,14 +190,14 @@ func fields(path string, parse func(string) (stocktake.Field, bool), at func(*co
 func destinationBucket(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, text string) {
+		read: func(in *decoder, text string) {
 			name, ok := stocktake.ParseBucketARN(strings.TrimSpace(text))
 			if !ok {
 				in.refuse(strings.TrimSpace(text))
 			}
 			in.c.Destination.Bucket = name
 		},
-		write: func(out *writing, c *config) { out.text(stocktake.BucketARN(c.Destination.Bucket)) },
+		write: func(out *encoder, c *config) { out.text(stocktake.BucketARN(c.Destination.Bucket)) },
 	}
 }
 
@@ -205,8 +205,8 @@ func destinationBucket(path string) element {
 func sseOSS(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, _ string) { in.c.Destination.Encryption.SSEOSS = true },
-		write: func(out *writing, c *config) {
+		read: func(in *decoder, _ string) { in.c.Destination.Encryption.SSEOSS = true },
+		write: func(out *encoder, c *config) {
 			if e := &c.Destination.Encryption; e.SSEOSS {
 				out.empty()
 			}
@@ -217,13 +217,13 @@ func sseOSS(path string) element {
 func sseKMS(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, _ string) {
+		read: func(in *decoder, _ string) {
 			e := &in.c.Destination.Encryption
 			if e.SSEKMS = true; e.SSEOSS {
 				in.malformed("0020-00000016", "both SSE-OSS and SSE-KMS are there")
 			}
 		},
-		write: func(out *writing, c *config) {
+		write: func(out *encoder, c *config) {
 			if e := &c.Destination.Encryption; e.SSEKMS && !e.SSEOSS {
 				out.open()
 			}
@@ -235,16 +235,16 @@ func sseKMS(path string) element {
 func refused(path string) element {
 	return element{
 		path:  path,
-		read:  func(in *reading, text string) { in.refuse(strings.TrimSpace(text)) },
-		write: func(*writing, *config) {},
+		read:  func(in *decoder, text string) { in.refuse(strings.TrimSpace(text)) },
+		write: func(*encoder, *config) {},
 	}
 }
 
 func autoDelete(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, text string) { in.c.Schedule.AutoDelete = new(in.bool(text, "")) },
-		write: func(out *writing, c *config) {
+		read: func(in *decoder, text string) { in.c.Schedule.AutoDelete = new(in.bool(text, "")) },
+		write: func(out *encoder, c *config) {
 			if d := c.Schedule.AutoDelete; d != nil {
 				out.text(strconv.FormatBool(*d))
 			}
@@ -255,8 +255,8 @@ func autoDelete(path string) element {
 func incremental(path string) element {
 	return element{
 		path: path,
-		read: func(in *reading, _ string) { in.c.Incremental = &stocktake.IncrementalInventory{} },
-		write: func(out *writing, c *config) {
+		read: func(in *decoder, _ string) { in.c.Incremental = &stocktake.IncrementalInventory{} },
+		write: func(out *encoder, c *config) {
 			if c.Incremental != nil {
 				out.open()
 			}
