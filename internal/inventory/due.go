@@ -89,7 +89,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			Run: s.newRun(e, stocktake.FullRun, stocktake.TriggerScheduled, due),
 		}
 	}
-	made, err := s.catalog.Advance(ctx, steps, s.firstHolder(), s.opts.Keep)
+	made, err := s.catalog.Advance(ctx, steps, s.holderOfNew(), s.opts.Keep)
 	if err != nil {
 		return err
 	}
@@ -99,7 +99,7 @@ func (s *Service) advance(ctx context.Context, entries []Entry, now time.Time) e
 			s.opts.Observer.RunChanged(r)
 			continue
 		}
-		s.made(ctx, r)
+		s.startAdded(ctx, r)
 	}
 	return nil
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Paths below InventoryConfiguration of the elements that check may refuse.
+// Paths below InventoryConfiguration of the elements that checkConfiguration may refuse.
 const (
 	destinationElement = "Destination/OSSBucketDestination"
 	bucketElement      = destinationElement + "/Bucket"
@@ -25,7 +25,7 @@ const (
 // [stocktake.ErrInventoryExceedLimit], in this order; and [stocktake.ErrNoSuchBucket] if bucket is
 // deleted at the same time.
 func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.InventoryConfiguration) error {
-	if err := s.check(ctx, bucket, &cfg); err != nil {
+	if err := s.checkConfiguration(ctx, bucket, &cfg); err != nil {
 		return err
 	}
 	now := s.now()
@@ -36,7 +36,7 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		r := s.newRun(&e, stocktake.FullRun, stocktake.TriggerFirst, now)
 		first = &r
 	}
-	if err := s.add(ctx, &e, first); err != nil {
+	if err := s.addConfiguration(ctx, &e, first); err != nil {
 		return err
 	}
 	// The bucket may have been deleted since the check. If it is deleted later, BucketDeleted sees
@@ -49,16 +49,16 @@ func (s *Service) Put(ctx context.Context, bucket string, cfg stocktake.Inventor
 		s.windowEnded(ctx, e.Windows, false)
 	}
 	if first != nil {
-		s.made(ctx, *first)
+		s.startAdded(ctx, *first)
 	}
 	return nil
 }
 
-// add stores a new configuration. If it has incremental reports, every change that begins after add
-// has returned is journalled.
-func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
+// addConfiguration stores a new configuration. If it has incremental reports, every change that
+// begins after addConfiguration has returned is journalled.
+func (s *Service) addConfiguration(ctx context.Context, e *Entry, first *stocktake.Run) (err error) {
 	if !reportsChanges(&e.Configuration) {
-		return s.catalog.AddConfiguration(ctx, *e, first, s.firstHolder(), stocktake.MaxInventories)
+		return s.catalog.AddConfiguration(ctx, *e, first, s.holderOfNew(), stocktake.MaxInventories)
 	}
 	id := e.Configuration.ID
 	s.subscribing.Lock()
@@ -72,7 +72,7 @@ func (s *Service) add(ctx context.Context, e *Entry, first *stocktake.Run) (err 
 	if e.Windows, err = s.subscribe(ctx, e.Bucket, &e.Configuration); err != nil {
 		return err
 	}
-	if err := s.catalog.AddConfiguration(ctx, *e, first, s.firstHolder(), stocktake.MaxInventories); err != nil {
+	if err := s.catalog.AddConfiguration(ctx, *e, first, s.holderOfNew(), stocktake.MaxInventories); err != nil {
 		s.unsubscribeGone(ctx, e.Bucket, id)
 		return err
 	}
@@ -84,10 +84,10 @@ func reportsChanges(cfg *stocktake.InventoryConfiguration) bool {
 	return cfg.IsEnabled && cfg.Incremental != nil && cfg.Incremental.IsEnabled
 }
 
-// check makes the checks of a configuration that need more than its document.
+// checkConfiguration makes the checks of a configuration that need more than its document.
 //
 // Source: spec inventory-api.md, section 2.6, step 9, and section 3.
-func (s *Service) check(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
+func (s *Service) checkConfiguration(ctx context.Context, bucket string, cfg *stocktake.InventoryConfiguration) error {
 	source, err := s.buckets.Bucket(ctx, bucket)
 	if err != nil {
 		return err

@@ -42,17 +42,17 @@ func (s *Service) newRun(e *Entry, kind stocktake.RunKind, trigger stocktake.Tri
 // randomID is the default of Options.NewID.
 func randomID(stocktake.Run) string { return uuid.NewString() }
 
-// firstHolder returns the holder of a new run: this process, or none if other processes may take
+// holderOfNew returns the holder of a new run: this process, or none if other processes may take
 // it.
-func (s *Service) firstHolder() Holder {
+func (s *Service) holderOfNew() Holder {
 	if s.opts.Shared {
 		return Holder{}
 	}
 	return s.holder
 }
 
-// made starts a recorded run as soon as a place is free, here or in another process.
-func (s *Service) made(ctx context.Context, r stocktake.Run) {
+// startAdded starts a recorded run as soon as a place is free, here or in another process.
+func (s *Service) startAdded(ctx context.Context, r stocktake.Run) {
 	if !s.opts.Shared {
 		s.enqueue(ctx, r)
 		return

@@ -23,7 +23,7 @@ func (s *Service) Replace(ctx context.Context, bucket string, cfg stocktake.Inve
 	if _, err := s.catalog.Configuration(ctx, bucket, cfg.ID); err != nil {
 		return nil, st, err
 	}
-	if err := s.check(ctx, bucket, &cfg); err != nil {
+	if err := s.checkConfiguration(ctx, bucket, &cfg); err != nil {
 		return nil, st, err
 	}
 	if before, err = s.replace(ctx, bucket, &cfg); err != nil {

@@ -16,12 +16,12 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 	if err != nil {
 		return stocktake.Run{}, err
 	}
-	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.FullRun, stocktake.TriggerManual, s.now()), s.firstHolder())
+	r, added, err := s.catalog.AddRun(ctx, s.newRun(&e, stocktake.FullRun, stocktake.TriggerManual, s.now()), s.holderOfNew())
 	if err != nil {
 		return stocktake.Run{}, err
 	}
 	if added {
-		s.made(ctx, r)
+		s.startAdded(ctx, r)
 		return r, nil
 	}
 	return s.live(r), nil

@@ -47,10 +47,10 @@ func Next(s stocktake.Schedule, created, after time.Time, day DayStart) time.Tim
 	case stocktake.Daily:
 		return day.every(after, after, 1)
 	case stocktake.Weekly:
-		return day.everyFrom(day.past(created, after, 7), after, 7)
+		return day.everyFrom(day.notAfter(created, after, 7), after, 7)
 	case stocktake.Monthly:
 		if s.DayOfMonth == 0 {
-			return day.everyFrom(day.past(created, after, 30), after, 30)
+			return day.everyFrom(day.notAfter(created, after, 30), after, 30)
 		}
 		return day.monthly(after, s.DayOfMonth)
 	}
@@ -82,8 +82,8 @@ func (s *Service) wakeOf(e *Entry, due time.Time) time.Time {
 	return due.Add(time.Duration(h.Sum64()%uint64(s.opts.Spread)) / time.Millisecond * time.Millisecond)
 }
 
-// past returns created or, if that is after after, the same time of day whole periods earlier.
-func (ds DayStart) past(created, after time.Time, days int) time.Time {
+// notAfter returns created or, if that is after after, the same time of day whole periods earlier.
+func (ds DayStart) notAfter(created, after time.Time, days int) time.Time {
 	if !created.After(after) {
 		return created
 	}
@@ -134,7 +134,7 @@ func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	t := time.Date(y, m, d, ds.Hour, 0, 0, 0, ds.zone())
 	start, end := t.ZoneBounds()
 
-	switch shown := reading(t); {
+	switch shown := wallClock(t); {
 	case shown.After(wall): // skipped, and t is after the gap, which start ended
 		t = start
 	case shown.Before(wall): // skipped, and t is before the gap, which begins at end
@@ -149,8 +149,8 @@ func (ds DayStart) at(y int, m time.Month, d int) time.Time {
 	return t.UTC()
 }
 
-// reading returns the wall clock time at t, as if it were UTC.
-func reading(t time.Time) time.Time {
+// wallClock returns the wall clock time at t, as if it were UTC.
+func wallClock(t time.Time) time.Time {
 	_, offset := t.Zone()
 	return t.UTC().Add(time.Duration(offset) * time.Second)
 }
