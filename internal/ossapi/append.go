@@ -23,7 +23,7 @@ func (c *call) appendObject() error {
 	if err != nil {
 		return err
 	}
-	c.madeHeaders(&info)
+	c.setWriteHeaders(&info)
 	c.set("x-oss-next-append-position", strconv.FormatInt(info.Size, 10))
 	return c.empty(http.StatusOK)
 }

@@ -43,9 +43,9 @@ type callback struct {
 	vars     map[string]string // x:name to value
 }
 
-// callback reads x-oss-callback and x-oss-callback-var. If the server sends no
+// readCallback reads x-oss-callback and x-oss-callback-var. If the server sends no
 // callbacks, it returns an error before anything is stored.
-func (c *call) callback() (*callback, error) {
+func (c *call) readCallback() (*callback, error) {
 	const name = "x-oss-callback"
 	raw := cmp.Or(c.r.Header.Get("X-Oss-Callback"), c.query.Get("callback"))
 	if c.Callbacks == nil {
@@ -143,9 +143,9 @@ func (b *callback) encode(text string, number, quoted bool) string {
 	return string(q)
 }
 
-// callBack sends a callback and answers the upload with the response.
-func (c *call) callBack(b *callback, info *object.Info) error {
-	c.madeHeaders(info)
+// sendCallback sends a callback and answers the upload with the response.
+func (c *call) sendCallback(b *callback, info *object.Info) error {
+	c.setWriteHeaders(info)
 	body, err := b.fill(func(name string) (text string, number bool) { return c.callbackVar(b, info, name) })
 	if err != nil {
 		return err

@@ -132,7 +132,7 @@ func (c *call) copyObject() error {
 	if err != nil {
 		return sourceDetail(err, src)
 	}
-	c.madeHeaders(&made)
+	c.setWriteHeaders(&made)
 	c.set("x-oss-copy-source-version-id", from.VersionID)
 	delete(c.w.Header(), "Content-MD5") // clients would take it for the digest of the answer
 	return c.xml(func(x *ossxml.Writer) {

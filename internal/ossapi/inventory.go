@@ -141,10 +141,10 @@ func (c *call) deleteInventory() error {
 
 // runInventory answers POST ?inventory&inventoryId&x-oss-stocktake=run with the run
 // that it started, or with the one already in progress.
-func (c *call) runInventory() error { return c.runAction("run requested", c.Inventories.Run) }
+func (c *call) runInventory() error { return c.actOnRun("run requested", c.Inventories.Run) }
 
 // cancelRun answers POST ...&x-oss-stocktake=cancel with the cancelled run.
-func (c *call) cancelRun() error { return c.runAction("run cancelled", c.Inventories.Cancel) }
+func (c *call) cancelRun() error { return c.actOnRun("run cancelled", c.Inventories.Cancel) }
 
 // listRuns answers GET ...&x-oss-stocktake=runs with {"runs":[...]}, newest first.
 func (c *call) listRuns() error {
@@ -194,13 +194,13 @@ func (c *call) inventoryWork() error {
 }
 
 // suspendInventory answers POST ...&x-oss-stocktake=suspend.
-func (c *call) suspendInventory() error { return c.control("suspended", c.Inventories.Suspend) }
+func (c *call) suspendInventory() error { return c.actOnInventory("suspended", c.Inventories.Suspend) }
 
 // resumeInventory answers POST ...&x-oss-stocktake=resume.
-func (c *call) resumeInventory() error { return c.control("resumed", c.Inventories.Resume) }
+func (c *call) resumeInventory() error { return c.actOnInventory("resumed", c.Inventories.Resume) }
 
 // checkInventory answers POST ...&x-oss-stocktake=check.
-func (c *call) checkInventory() error { return c.control("", c.Inventories.Check) }
+func (c *call) checkInventory() error { return c.actOnInventory("", c.Inventories.Check) }
 
 // retainReports answers POST ...&x-oss-stocktake=retain with the number of
 // reports and of days to keep; a number that is missing is 0.
@@ -213,7 +213,7 @@ func (c *call) retainReports() error {
 	if r.Days, err = c.query.Int(request.Extension+"-days", 0, 0, math.MaxInt32); err != nil {
 		return err
 	}
-	return c.control(fmt.Sprintf("retention set to %d reports, %d days", r.Reports, r.Days), func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
+	return c.actOnInventory(fmt.Sprintf("retention set to %d reports, %d days", r.Reports, r.Days), func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error) {
 		return c.Inventories.Retain(ctx, bucket, id, r)
 	})
 }
@@ -240,7 +240,7 @@ func (c *call) logInventory(change, id string, attrs ...any) {
 	c.audit("inventory configuration "+change, id, attrs...)
 }
 
-func (c *call) runAction(change string, act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {
+func (c *call) actOnRun(change string, act func(ctx context.Context, bucket, id string) (stocktake.Run, error)) error {
 	id, err := c.inventoryID()
 	if err != nil {
 		return err
@@ -253,9 +253,9 @@ func (c *call) runAction(change string, act func(ctx context.Context, bucket, id
 	return c.json(run)
 }
 
-// control carries out an action and answers with the status of the
+// actOnInventory carries out an action and answers with the status of the
 // configuration. An empty change means that the action changes nothing.
-func (c *call) control(change string, act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
+func (c *call) actOnInventory(change string, act func(ctx context.Context, bucket, id string) (stocktake.InventoryStatus, error)) error {
 	id, err := c.inventoryID()
 	if err != nil {
 		return err

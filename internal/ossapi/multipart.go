@@ -104,7 +104,7 @@ func (c *call) completeUpload() error {
 	}
 	var back *callback
 	if c.asksForCallback() {
-		if back, err = c.callback(); err != nil {
+		if back, err = c.readCallback(); err != nil {
 			return err
 		}
 	}
@@ -116,9 +116,9 @@ func (c *call) completeUpload() error {
 		return err
 	}
 	if back != nil {
-		return c.callBack(back, &info)
+		return c.sendCallback(back, &info)
 	}
-	c.madeHeaders(&info)
+	c.setWriteHeaders(&info)
 	delete(c.w.Header(), "Content-MD5") // clients would take it for the digest of the answer
 	return c.listing(url, func(x *ossxml.Writer) {
 		x.Start("CompleteMultipartUploadResult")

@@ -54,7 +54,7 @@ func (c *call) postObject() error {
 	p.Size = -1
 	var back *callback
 	if c.asksForCallback() {
-		if back, err = c.callback(); err != nil {
+		if back, err = c.readCallback(); err != nil {
 			return err
 		}
 		for name, value := range form.Fields {
@@ -68,9 +68,9 @@ func (c *call) postObject() error {
 		return err
 	}
 	if back != nil {
-		return c.callBack(back, &info)
+		return c.sendCallback(back, &info)
 	}
-	c.madeHeaders(&info)
+	c.setWriteHeaders(&info)
 	return c.answerPost(answer, &info)
 }
 

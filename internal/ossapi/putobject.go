@@ -24,7 +24,7 @@ func (c *call) putObject() error {
 	}
 	var back *callback
 	if c.asksForCallback() {
-		if back, err = c.callback(); err != nil {
+		if back, err = c.readCallback(); err != nil {
 			return err
 		}
 	}
@@ -33,9 +33,9 @@ func (c *call) putObject() error {
 		return err
 	}
 	if back != nil {
-		return c.callBack(back, &info)
+		return c.sendCallback(back, &info)
 	}
-	c.madeHeaders(&info)
+	c.setWriteHeaders(&info)
 	return c.empty(http.StatusOK)
 }
 
@@ -51,8 +51,8 @@ func (c *call) newPut() (object.Put, error) {
 	return object.Put{Attributes: a, Bucket: c.at.Bucket, Key: c.at.Key}, err
 }
 
-// madeHeaders sets the headers of an answer to a write.
-func (c *call) madeHeaders(info *object.Info) {
+// setWriteHeaders sets the headers of an answer to a write.
+func (c *call) setWriteHeaders(info *object.Info) {
 	c.set("ETag", quoteETag(info))
 	c.set("x-oss-hash-crc64ecma", strconv.FormatUint(info.CRC64, 10))
 	if info.MD5 != nil {
@@ -85,7 +85,7 @@ const defaultContentType = "application/octet-stream"
 // sets an ACL or tags requires the rights of the operations that set them.
 func (c *call) attributes() (a object.Attributes, err error) {
 	h := c.r.Header
-	if a.Headers, err = keptHeaders(h); err != nil {
+	if a.Headers, err = storedHeaders(h); err != nil {
 		return a, err
 	}
 	if v := h.Get("X-Oss-Storage-Class"); v != "" {
@@ -131,8 +131,8 @@ func forbidOverwrite(h http.Header) (bool, error) {
 	}
 }
 
-// keptHeaders reads the headers that are stored with an object.
-func keptHeaders(h http.Header) (k object.Headers, err error) {
+// storedHeaders reads the headers that are stored with an object.
+func storedHeaders(h http.Header) (k object.Headers, err error) {
 	k = object.Headers{
 		ContentType:        cmp.Or(h.Get("Content-Type"), defaultContentType),
 		CacheControl:       h.Get("Cache-Control"),
