@@ -62,7 +62,7 @@ func ParseForm(field func(name string) string) (*FormAuth, error) {
 func (f *FormAuth) Verify(secret string) error {
 	var want string
 	if f.Scheme == V4 {
-		key, _ := keys.derive(secret, f.day, f.Region, f.Product)
+		key, _ := signingKeys.derive(secret, f.day, f.Region, f.Product)
 		mac := hmac.New(sha256.New, key[:])
 		mac.Write([]byte(f.policy))
 		want = hex.EncodeToString(mac.Sum(nil))

@@ -114,7 +114,7 @@ func signV1(r *http.Request, target Target, cred Credentials, stamp string, pres
 	defer c.free()
 	c.readHeaders(r, false, nil)
 	if !c.readV1(r, false, presigned) {
-		return "", errQuery
+		return "", errQueryEncoding
 	}
 	signature := signatureV1(hmac.New(sha1.New, []byte(cred.Secret)), c.stringToSignV1(r, target, stamp))
 	return string(signature[:]), nil
@@ -124,19 +124,19 @@ func signV4(r *http.Request, target Target, cred Credentials, region string, t t
 	c := newCanon()
 	defer c.free()
 	if !c.readV4(r, additional, presigned) {
-		return "", errQuery
+		return "", errQueryEncoding
 	}
 	day := t.Format(layoutDay)
-	key, known := keys.derive(cred.Secret, day, region, product)
+	key, known := signingKeys.derive(cred.Secret, day, region, product)
 	if !known {
-		keys.keep(cred.Secret, day, region, product, key)
+		signingKeys.remember(cred.Secret, day, region, product, key)
 	}
 	text := c.stringToSignV4(c.canonicalV4(r, target, additional), t.Format(layoutV4), day, region, product)
 	signature := signatureV4(&key, c.out[text.from:text.to])
 	return string(signature[:]), nil
 }
 
-var errQuery = errors.New("signature: the query string is not properly encoded")
+var errQueryEncoding = errors.New("signature: the query string is not properly encoded")
 
 func credential(cred Credentials, region string, t time.Time) string {
 	return cred.ID + "/" + t.Format(layoutDay) + "/" + region + "/" + product + "/" + terminator

@@ -25,7 +25,7 @@ func (a *Auth) verifyV4(c *canon, r *http.Request, targets []Target, secret stri
 	if !c.readV4(r, a.additional, a.Presigned) {
 		return Target{}, invalidArgument("query", r.URL.RawQuery, "The query string is not properly encoded.")
 	}
-	key, known := keys.derive(secret, a.day, a.Region, a.Product)
+	key, known := signingKeys.derive(secret, a.day, a.Region, a.Product)
 	var failed error
 	for attempt := 0; ; attempt++ {
 		for _, target := range targets {
@@ -34,7 +34,7 @@ func (a *Auth) verifyV4(c *canon, r *http.Request, targets []Target, secret stri
 			want := signatureV4(&key, c.out[text.from:text.to])
 			if subtle.ConstantTimeCompare(want[:], []byte(a.signature)) == 1 {
 				if !known {
-					keys.keep(secret, a.day, a.Region, a.Product, key)
+					signingKeys.remember(secret, a.day, a.Region, a.Product, key)
 				}
 				return target, nil
 			}
@@ -109,9 +109,9 @@ func signatureV4(key *[sha256.Size]byte, text []byte) (signature [2 * sha256.Siz
 	return signature
 }
 
-// keys caches the signing keys of the last valid signatures. Unauthenticated
+// signingKeys caches the signing keys of the last valid signatures. Unauthenticated
 // clients cannot fill it.
-var keys keyCache
+var signingKeys keyCache
 
 type (
 	scope    struct{ secret, day, region, product string }
@@ -141,9 +141,9 @@ func (k *keyCache) derive(secret, day, region, product string) (key [sha256.Size
 	return [sha256.Size]byte(next), false
 }
 
-// keep caches a key. A full cache drops an arbitrary other key; a key in use is
+// remember caches a key. A full cache drops an arbitrary other key; a key in use is
 // cached again at its next request.
-func (k *keyCache) keep(secret, day, region, product string, key [sha256.Size]byte) {
+func (k *keyCache) remember(secret, day, region, product string, key [sha256.Size]byte) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.key == nil {
@@ -270,7 +270,7 @@ func (a *Auth) parseCredential(argument, credential string) error {
 		}
 	}
 	f[4] = rest
-	if !ok || f[0] == "" || len(f[0]) > maxAccessKeyID || f[3] == "" || !plain(f[2]) || !plain(f[3]) || f[4] != terminator {
+	if !ok || f[0] == "" || len(f[0]) > maxAccessKeyID || f[3] == "" || !isScopePart(f[2]) || !isScopePart(f[3]) || f[4] != terminator {
 		return invalidArgument(argument, credential, "The credential must be of the form <AccessKeyId>/<date>/<region>/<product>/aliyun_v4_request.")
 	}
 	if _, err := time.Parse(layoutDay, f[1]); err != nil {
@@ -297,9 +297,9 @@ func badDay(argument, day string) error {
 	}
 }
 
-// plain reports whether s consists of letters, digits and '-', as regions and
+// isScopePart reports whether s consists of letters, digits and '-', as regions and
 // products do, so that a scope has only one reading.
-func plain(s string) bool {
+func isScopePart(s string) bool {
 	for i := range len(s) {
 		if c := lower(s[i]); (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '-' {
 			return false
