@@ -50,15 +50,15 @@ type Writer struct {
 func (d *Dir) Create(id uint64, uncached bool) (*Writer, error) {
 	f, err := d.fs.Create(d.tmpPath(id), vfs.WriteCategoryUnspecified)
 	if err != nil {
-		return nil, full(err)
+		return nil, asDiskFull(err)
 	}
 	f = vfs.NewSyncingFile(f, vfs.SyncingFileOptions{NoSyncOnClose: true, BytesPerSync: writeBack})
 	return &Writer{dir: d, id: id, file: f, uncached: uncached && d.plain}, nil
 }
 
-// full converts an error that means a full disk, or an exceeded quota, to object.ErrDiskFull. Other
+// asDiskFull converts an error that means a full disk, or an exceeded quota, to object.ErrDiskFull. Other
 // programs also fill the disk, so free space seen before a write may be gone.
-func full(err error) error {
+func asDiskFull(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
 		return fmt.Errorf("%w: %w", object.ErrDiskFull, err)
 	}
@@ -154,7 +154,7 @@ func syncDir(fsys vfs.FS, dir string) error {
 // object.ErrDiskFull if the disk is full or about to be.
 func (w *Writer) Write(p []byte) (int, error) {
 	if w.size/checkRoom != (w.size+int64(len(p)))/checkRoom {
-		if err := w.dir.Room(0); err != nil {
+		if err := w.dir.CheckRoom(0); err != nil {
 			return 0, err
 		}
 	}
@@ -168,7 +168,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		dropCache(w.file.Fd(), w.dropped, w.size-dropBehind)
 		w.dropped = w.size - dropBehind
 	}
-	return n, full(err)
+	return n, asDiskFull(err)
 }
 
 // Sync ends writing: it adds the checksums and makes the bytes durable under the
@@ -183,7 +183,7 @@ func (w *Writer) Sync() error {
 	if w.uncached && err == nil && w.size > writeBack {
 		dropCache(f.Fd(), 0, w.size)
 	}
-	return full(errors.Join(err, f.Close()))
+	return asDiskFull(errors.Join(err, f.Close()))
 }
 
 // Finish renames the synced blob to its final name, durably.
@@ -191,13 +191,13 @@ func (w *Writer) Finish() error {
 	folder, path := w.dir.place(w.id)
 	f, err := w.dir.folder(folder)
 	if err != nil {
-		return full(err)
+		return asDiskFull(err)
 	}
 	w.named = true
 	if err := w.dir.fs.Rename(w.dir.tmpPath(w.id), path); err != nil {
-		return full(err)
+		return asDiskFull(err)
 	}
-	return full(f.sync(w.dir.fs))
+	return asDiskFull(f.sync(w.dir.fs))
 }
 
 // Abort removes the temporary file. A blob that is [Writer.Named] has to be
@@ -220,25 +220,25 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 	folder, path := d.place(id)
 	f, err := d.folder(folder)
 	if err != nil {
-		return w, full(err)
+		return w, asDiskFull(err)
 	}
 	w.named = true
 	if err := d.fs.Link(d.Path(from), path); err != nil {
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errors.ErrUnsupported) {
 			w.named = false
 		}
-		return w, full(err)
+		return w, asDiskFull(err)
 	}
-	return w, full(f.sync(d.fs))
+	return w, asDiskFull(f.sync(d.fs))
 }
 
 // minFree is the reserve of free space on the disk, in bytes: if the log of the index cannot be
 // written, the process has to end.
 const minFree = 128 << 20
 
-// Room returns object.ErrDiskFull if n more bytes would fill the disk. It ignores concurrent
+// CheckRoom returns object.ErrDiskFull if n more bytes would fill the disk. It ignores concurrent
 // writes. A disk of unknown size has room.
-func (d *Dir) Room(n int64) error {
+func (d *Dir) CheckRoom(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
 		return fmt.Errorf("%w: the disk of %s has only the reserve of the store left", object.ErrDiskFull, d.dir)
 	}
