@@ -67,6 +67,9 @@ func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Rec
 		return nil, end
 	}
 	s.next = Cursor{Key: string(batch[len(batch)-1].Key), Version: version}
+	if p.versions && p.budget.Failed != nil {
+		s.version = string(batch[len(batch)-1].VersionID)
+	}
 	to := s.seg.To
 	s.seg = s.next.Rest(s.seg)
 	s.seg.To = to

@@ -254,15 +254,20 @@ func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 		k.rollups[i].Reset()
 	}
 	empty := true // the last request brought nothing
+	var ended error
 	s.begun = s.seg.From
 	step := newPace(&p.outputs[0].opts)
 	err = p.snap.Pages(ctx, s.seg, p.versions, func(batch []stocktake.Record, more bool) error {
-		taken, err := p.page(ctx, s, k, batch, more)
-		if empty = taken == 0 || more && err == nil; err != nil {
-			return err
+		var taken int
+		taken, ended = p.page(ctx, s, k, batch, more)
+		if empty = taken == 0 || more && ended == nil; ended == nil {
+			ended = step.step(ctx)
 		}
-		return step.step(ctx)
+		return ended
 	})
+	if err != nil && ended == nil && p.halt(s, err) {
+		err = errPaused
+	}
 	paused := errors.Is(err, errPaused)
 	if paused || errors.Is(err, errCut) {
 		err = nil
@@ -292,6 +297,24 @@ func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 	p.changed.Broadcast()
 	p.dispatch()
 	return nil
+}
+
+// halt stops the scan because a request of s has failed with err, if the caller wants
+// what was read before.
+func (p *pagedScan) halt(s *stretch, err error) bool {
+	if p.budget.Failed == nil || p.ctx.Err() != nil {
+		return false
+	}
+	p.budget.Failed(err)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stop()
+	if s.version != "" && s.next.Version == "" {
+		// More versions of the last key may follow on the page that is missing.
+		s.next.Version = s.version
+		s.seg = s.next.Rest(s.seg)
+	}
+	return true
 }
 
 // kit returns a kit that is not in use.

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,9 +38,14 @@ type farSource struct {
 	now   int
 	trace []string
 	fail  int // the page that fails; 0: none
+	every int // each page with a multiple of this number fails, but not of a plan; 0: none
+	taken int // snapshots; the first is that of a plan
 }
 
 func (f *farSource) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
+	f.mu.Lock()
+	f.taken++
+	f.mu.Unlock()
 	return farSnapshot{f, time.Now()}, ctx.Err()
 }
 
@@ -80,7 +86,7 @@ func (f farSnapshot) request(ctx context.Context, seg engine.Segment) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.now--
-	if f.fail == n {
+	if f.fail == n || f.every > 0 && n%f.every == 0 && f.farSource.taken > 1 {
 		return errBoom
 	}
 	return err
@@ -240,6 +246,39 @@ func TestPagesInSlices(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A slice with a request that fails keeps the rows that it has read, if its caller wants them, and
+// the next slice lists the others: each row is in the report once.
+func TestPagesFailInSlices(t *testing.T) {
+	for _, shape := range keygen.Shapes {
+		for _, every := range []int{3, 7, 20} {
+			t.Run(fmt.Sprint(shape, every), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					f, job := newFar(t, shape, 1200)
+					f.every = every
+					dst := membucket.New(nil, "reports").Bucket("reports")
+					opts := small
+					opts.MinSegment = 50
+					opts.Limits = report.Limits{Rows: 400, PieceRows: 50}
+					var failures atomic.Int64
+					opts.Slice.Failed = func(err error) {
+						if failures.Add(1); !errors.Is(err, errBoom) {
+							t.Error(err)
+						}
+					}
+					result, _ := sliced(t, f, dst, job, opts, true, func(n int) int { return n - 1 }, func() bool { return len(f.trace)%3 == 0 })
+					if n := failures.Load(); n == 0 || n > int64(f.pages/every) {
+						t.Errorf("%d failures in %d pages", n, f.pages)
+					}
+					checkWhole(t, dst, result.Manifest, 1200)
+					if err := differs(t.Context(), dst, result, f.Bucket); err != nil {
+						t.Error(err)
+					}
+				})
+			})
+		}
 	}
 }
 

@@ -46,6 +46,12 @@ type Budget struct {
 
 	// Stop ends the slice with the first batch after it is closed. nil: never.
 	Stop <-chan struct{}
+
+	// Failed makes a failed request for a page of a PagedSnapshot end the slice like
+	// Stop: the slice returns what it has read and no error. Failed is called with each
+	// error, by several goroutines; it must end other slices by Stop if it wants to. nil:
+	// such an error fails the slice.
+	Failed func(error)
 }
 
 // stopped reports whether Stop is closed.

@@ -21,6 +21,9 @@ type stretch struct {
 	begun string  // where the current scan began
 	next  Cursor  // behind what was read; zero: nothing was
 
+	// version is the last version that was read, if pages with versions were.
+	version string
+
 	parked bool // its scan waits, and makes no requests
 
 	parts []part // of each report

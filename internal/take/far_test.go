@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/farstore"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/keygen"
@@ -151,5 +152,72 @@ func TestContinueFar(t *testing.T) {
 		if !errors.Is(err, take.ErrInterrupted) {
 			t.Fatal(err)
 		}
+	}
+}
+
+// breaking is a source whose pages fail after some.
+type breaking struct {
+	engine.Source
+	left *atomic.Int64 // pages until then
+}
+
+func (b breaking) Snapshot(ctx context.Context, bucket string) (engine.Snapshot, error) {
+	s, err := b.Source.Snapshot(ctx, bucket)
+	if err != nil {
+		return nil, err
+	}
+	return breakingSnapshot{s.(engine.PagedSnapshot), b.left}, nil
+}
+
+type breakingSnapshot struct {
+	engine.PagedSnapshot
+	left *atomic.Int64
+}
+
+var errBroken = errors.New("broken")
+
+func (s breakingSnapshot) Pages(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record, bool) error) error {
+	return s.PagedSnapshot.Pages(ctx, seg, versions, func(batch []stocktake.Record, more bool) error {
+		if err := yield(batch, more); err != nil || !more {
+			return err
+		}
+		if s.left.Add(-1) < 0 {
+			return errBroken
+		}
+		return nil
+	})
+}
+
+// A take whose store goes away keeps what it has listed, though its next checkpoint is far, and the
+// next take lists the rest.
+func TestStoreGoesAway(t *testing.T) {
+	const rows = 40_000
+	bucket, err := keygen.New("flat", rows)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := openFar(t, &farstore.Store{Bucket: bucket})
+	w := newWorld(0)
+	left := new(atomic.Int64)
+	left.Store(20)
+	w.job.Source = breaking{store.Default().Source(), left}
+	if _, err := take.Run(t.Context(), w.job, take.Options{}); !errors.Is(err, errBroken) {
+		t.Fatal(err)
+	}
+	left.Store(1000)
+	var begun take.Begun
+	result, err := take.Run(t.Context(), w.job, take.Options{Begun: func(b take.Begun) { begun = b }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if begun.Listed < 10_000 || begun.Listed >= rows {
+		t.Errorf("the second take began with %+v", begun)
+	}
+	if result.Summary.Listed != rows || result.Summary.Matched != rows {
+		t.Errorf("%d rows listed, %d matched", result.Summary.Listed, result.Summary.Matched)
+	}
+	v, err := report.Verify(t.Context(), w.store.Bucket("reports"), result.Manifest, report.VerifyOptions{})
+	if err != nil || !v.OK || v.Rows != rows {
+		t.Errorf("%+v, %v", v, err)
 	}
 }

@@ -81,13 +81,15 @@ var ErrInterrupted = errors.New("interrupted")
 var ErrOther = errors.New("the destination has an unfinished take with other arguments")
 
 // Run makes the report. It always writes a manifest, even if nothing matches. If
-// ctx ends, Run saves the state and returns ErrInterrupted. After other errors the
-// state stays as well. They are those of source and destination, and ErrOther.
+// ctx ends, Run saves the state and returns ErrInterrupted. If a listing fails, Run
+// saves what was listed before. After other errors the state stays as well. They are
+// those of source and destination, and ErrOther.
 func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}, stop: make(chan struct{})}
+	t.end = sync.OnceFunc(func() { close(t.stop) })
 	t.opts.Slice = cmp.Or(opts.Slice, DefaultSlice)
 	t.opts.Workers = cmp.Or(opts.Workers, runtime.GOMAXPROCS(0))
-	defer context.AfterFunc(ctx, func() { close(t.stop) })()
+	defer context.AfterFunc(ctx, t.end)()
 	if err := t.begin(ctx); err != nil {
 		return engine.Result{}, t.interrupted(ctx, err)
 	}
@@ -118,7 +120,26 @@ type taking struct {
 	state  state
 	active map[*engine.Progress]bool // of the slices that are being scanned
 	saving sync.Mutex                // held while the state is written
+	failed error                     // of the source: why the take must end
 	stop   chan struct{}             // closed when the take must end
+	end    func()                    // closes stop
+}
+
+// fail ends the take because the source has failed. What was listed is written and saved.
+func (t *taking) fail(err error) {
+	t.mu.Lock()
+	if t.failed == nil {
+		t.failed = fmt.Errorf("scan %s: %w", t.job.Bucket, err)
+	}
+	t.mu.Unlock()
+	t.end()
+}
+
+// reason returns why the take must end: nil if it need not.
+func (t *taking) reason(ctx context.Context) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return errors.Join(t.failed, ctx.Err())
 }
 
 // interrupted returns ErrInterrupted if an error is only the end of ctx and the
@@ -139,7 +160,7 @@ func (t *taking) engineJob() engine.Job {
 
 func (t *taking) engineOptions(p *engine.Progress) engine.Options {
 	return engine.Options{
-		Whole: true, Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice, Stop: t.stop}, Progress: p, Log: t.log,
+		Whole: true, Workers: t.opts.Workers, Limits: t.opts.Limits, EmptyManifest: true, Slice: engine.Budget{Time: t.opts.Slice, Stop: t.stop, Failed: t.fail}, Progress: p, Log: t.log,
 	}
 }
 
@@ -192,7 +213,8 @@ func (t *taking) startOver(ctx context.Context) error {
 const MemoryLimit = 384 << 20
 
 // scan scans the remaining slices, several concurrently, and saves the state after
-// each. After the end of ctx it first writes what has been listed.
+// each. After the end of ctx, or when the source fails, it first writes what has been
+// listed.
 func (t *taking) scan(ctx context.Context) error {
 	patient, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	defer cancel()
@@ -202,19 +224,20 @@ func (t *taking) scan(ctx context.Context) error {
 	for _, s := range slices.Clone(t.state.Pending) {
 		g.Go(func() error {
 			for todo := []engine.Slice{s}; len(todo) > 0; {
-				if err := errors.Join(ctx.Err(), work.Err()); err != nil {
-					return err
+				// Without an error, because that would end the slices that are being written.
+				if t.reason(ctx) != nil || work.Err() != nil {
+					return nil
 				}
 				rest, err := t.slice(work, todo[0])
 				if err != nil {
-					return errors.Join(err, ctx.Err())
+					return err
 				}
 				todo = append(rest, todo[1:]...)
 			}
 			return nil
 		})
 	}
-	return g.Wait()
+	return errors.Join(g.Wait(), t.reason(ctx))
 }
 
 // slice scans a slice, and returns what remains of it.

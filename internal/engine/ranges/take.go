@@ -214,6 +214,9 @@ func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 		key, ok := t.keyTold(r, is, rows)
 		return key, pages, ok
 	}
+	if r.pages == 0 {
+		return "", 0, false // its first request has failed: its density is not known
+	}
 	m := t.measureOf(r)
 	unit := r.unit(m)
 	distance := rows * unit
