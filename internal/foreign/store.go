@@ -141,7 +141,7 @@ func (s *Store) Limits() (perSecond float64, places int) {
 
 // Demand, Pressed and Grant share the limits with other processes; see
 // [throttle.Gate].
-func (s *Store) Demand() (wanted bool, inFlight int) { return s.gate.Demand() }
+func (s *Store) Demand() throttle.Demand { return s.gate.Demand() }
 
 // Pressed receives a value after requests had to wait for the limits.
 func (s *Store) Pressed() <-chan struct{} { return s.gate.Pressed() }

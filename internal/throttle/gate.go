@@ -41,6 +41,7 @@ type Gate struct {
 	asked    int64
 	control  *controller
 	inFlight int
+	most     int             // in flight at once since the last Demand
 	waiting  []chan struct{} // of requests, in order of arrival; closed when one may pass
 	stats    Stats
 }
@@ -106,14 +107,24 @@ func (g *Gate) signalPressed() {
 	}
 }
 
-// Demand returns whether requests were sent since the last call or are waiting, and
-// how many are in flight.
-func (g *Gate) Demand() (wanted bool, inFlight int) {
+// A Demand is what the users of a Gate have requested since they were last asked.
+type Demand struct {
+	Sent     int64
+	Most     int // in flight at once
+	InFlight int // now
+	Waiting  int // now, for a place
+}
+
+// Wanted reports whether there was a request.
+func (d Demand) Wanted() bool { return d.Sent > 0 || d.InFlight > 0 || d.Waiting > 0 }
+
+// Demand returns the demand since the last call.
+func (g *Gate) Demand() Demand {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	wanted = g.stats.Requests > g.asked || len(g.waiting) > 0 || g.inFlight > 0
-	g.asked = g.stats.Requests
-	return wanted, g.inFlight
+	d := Demand{Sent: g.stats.Requests - g.asked, Most: g.most, InFlight: g.inFlight, Waiting: len(g.waiting)}
+	g.asked, g.most = g.stats.Requests, g.inFlight
+	return d
 }
 
 // places returns how many requests may be in flight. The caller holds the lock.
@@ -270,7 +281,7 @@ func (g *Gate) place(ctx context.Context) error {
 	}
 	g.mu.Lock()
 	if g.inFlight < g.places() && len(g.waiting) == 0 {
-		g.inFlight++
+		g.begins()
 		g.mu.Unlock()
 		return nil
 	}
@@ -298,6 +309,12 @@ func (g *Gate) place(ctx context.Context) error {
 	return ctx.Err()
 }
 
+// begins takes a place. The caller holds the lock.
+func (g *Gate) begins() {
+	g.inFlight++
+	g.most = max(g.most, g.inFlight)
+}
+
 // leave frees a place.
 func (g *Gate) leave() {
 	g.mu.Lock()
@@ -309,7 +326,7 @@ func (g *Gate) leave() {
 // wake assigns free places to waiting requests. The caller holds the lock.
 func (g *Gate) wake() {
 	for len(g.waiting) > 0 && g.inFlight < g.places() {
-		g.inFlight++
+		g.begins()
 		close(g.waiting[0])
 		g.waiting = g.waiting[1:]
 	}

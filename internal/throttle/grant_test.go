@@ -30,17 +30,17 @@ func TestGrant(t *testing.T) {
 				t.Fatalf("a request was sent with %+v", none)
 			default:
 			}
-			if wanted, inFlight := g.Demand(); !wanted || inFlight != 0 {
-				t.Errorf("with a request that waits: %v, %d", wanted, inFlight)
+			if d := g.Demand(); !d.Wanted() || d.InFlight != 0 || d.Most != 0 {
+				t.Errorf("with a request that waits: %+v", d)
 			}
 			g.Grant(10, 2)
 			if err := <-done; err != nil {
 				t.Error(err)
 			}
-			if wanted, _ := g.Demand(); !wanted {
-				t.Error("a request that was sent is not counted")
+			if d := g.Demand(); !d.Wanted() || d.Sent != 1 || d.Most != 1 {
+				t.Errorf("after a request: %+v", d)
 			}
-			if wanted, _ := g.Demand(); wanted {
+			if g.Demand().Wanted() {
 				t.Error("without a request there is demand")
 			}
 			if most := g.Stats().Limit; most != 2 {

@@ -29,7 +29,8 @@ func TestOlderServers(t *testing.T) {
 	check("a check", log.String())
 
 	// As with tables of the version before.
-	exec(t, address, `DELETE FROM processes WHERE id = 'current'; ALTER TABLE processes DROP COLUMN tables; DROP TABLE stocktake_oldest; DELETE FROM stocktake_version WHERE version_id >= 12`)
+	exec(t, address, `DELETE FROM processes WHERE id = 'current'; ALTER TABLE processes DROP COLUMN tables; DROP TABLE stocktake_oldest;
+		ALTER TABLE store_shares DROP COLUMN needs_rate, DROP COLUMN needs_places; DELETE FROM stocktake_version WHERE version_id >= 12`)
 	log.Reset()
 	if err := postgres.Migrate(t.Context(), parse(t, address), slog.New(slog.NewTextHandler(&log, nil))); err != nil {
 		t.Fatal(err)

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/throttle"
 )
 
 // shareRows holds the division of stores among processes.
@@ -68,13 +70,15 @@ type use struct {
 	claimed bool      // there is a claim, and no request had to wait
 	wants   bool      // it has more to send than is left to idle processes
 	said    bool      // so the database has it
+	meter   meter     // of what it can use
+	needs   share     // that it can use, as the others know or will know; 0: any amount
 	last    time.Time // that there was demand
 	asked   time.Time // of the last attempt to divide
 	wrote   time.Time // of the last one that renewed the lease; zero: the next one must
 
 	mu      sync.Mutex
 	has     share       // what it may use
-	idle    bool        // that is the share of idle processes: there is more on demand
+	modest  bool        // that is the share of a process that does not need more: there is more on demand
 	until   time.Time   // by its lease
 	known   int64       // processes with shares, this one included
 	expires *time.Timer // when the lease is over
@@ -183,7 +187,7 @@ func (d *divider) keep(ctx context.Context, u *use) {
 func (u *use) grant(s share) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.idle = !u.wants
+	u.modest = !u.wants || u.needs != share{}
 	u.set(s)
 	u.expires.Reset(time.Until(u.until))
 }
@@ -210,7 +214,7 @@ func (u *use) likely() int {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	n := u.has.places
-	if u.idle {
+	if u.modest {
 		n = max(n, u.total.places/u.known)
 	}
 	return int(max(n, 1))
@@ -233,17 +237,47 @@ func (u *use) concerned() bool { return u.wants || u.said || u.row != u.has || u
 // look reports whether the store must be divided now.
 func (d *divider) look(u *use) bool {
 	now := time.Now()
-	wanted, inFlight := u.store.Demand()
-	if wanted || u.pressed || u.claimed {
+	asked := u.demand(now)
+	if u.pressed || u.claimed {
 		u.last = now
+		u.meter.reset(now)
 	}
-	if wanted || u.pressed {
+	if asked.Wanted() || u.pressed {
 		u.claimed = false
 	}
 	u.wants = u.pressed || u.claimed || u.wants && now.Sub(u.last) < quietAfter
 	u.pressed = false
-	drained := u.row.rate > u.has.rate || u.row.places > max(u.has.places, int64(inFlight))
-	return u.said != u.wants || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
+	changed := u.measure()
+	drained := u.row.rate > u.has.rate || u.row.places > max(u.has.places, int64(asked.InFlight))
+	return u.said != u.wants || changed || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
+}
+
+// demand returns what this process has requested of the store since the last call,
+// and measures it.
+func (u *use) demand(now time.Time) throttle.Demand {
+	d := u.store.Demand()
+	u.meter.add(now, d.Sent, int64(d.Most))
+	if d.Wanted() {
+		u.last = now
+	}
+	return d
+}
+
+// measure reports whether the needs of this process have changed so much that others
+// should know.
+func (u *use) measure() bool {
+	var needs share
+	if u.wants {
+		u.mu.Lock()
+		known := u.known
+		u.mu.Unlock()
+		needs = u.meter.needs(u.total, known)
+	}
+	if !u.needs.differ(needs) {
+		return false
+	}
+	u.needs = needs
+	return true
 }
 
 // divide takes the share that this process is entitled to now.
@@ -277,6 +311,7 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	}
 	row, others := v.split(d.process)
 	me := row
+	me.needs = u.needs
 	switch {
 	case !u.wants:
 		me.since = 0
@@ -296,11 +331,7 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	if low := u.has.within(free); low != u.has {
 		u.grant(low)
 	}
-	wanted, inFlight := u.store.Demand()
-	if wanted {
-		u.last = begun
-	}
-	me.share = share{free.rate, max(free.places, int64(inFlight))}
+	me.share = share{free.rate, max(free.places, int64(u.demand(begun).InFlight))}
 	if me != row || begun.Sub(u.wrote) >= d.beat*3/4 {
 		if ok, err := d.rows.Write(ctx, u.store.Name(), v.version, me, d.lease, tells(row, me, u.due, others)); err != nil || !ok {
 			u.row = share{max(u.row.rate, me.rate), max(u.row.places, me.places)}
@@ -367,7 +398,8 @@ func (u *use) answer(asked []asker) {
 // tells reports whether to notify others of a changed row: if the process needs more
 // than is free, or releases something that others want.
 func tells(was, is holding, due share, others []holding) bool {
-	if is.since > 0 && (due.rate > is.rate || due.places > is.places) {
+	more := func(need, due, has int64) bool { return due > has && (need == 0 || need > has) }
+	if is.since > 0 && (more(is.needs.rate, due.rate, is.rate) || more(is.needs.places, due.places, is.places)) {
 		return true
 	}
 	gives := is.rate < was.rate || is.places < was.places || is.since == 0 && was.since > 0

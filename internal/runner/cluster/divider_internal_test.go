@@ -149,10 +149,10 @@ func (g *gated) Grant(r float64, n int) {
 
 func (g *gated) places() int64 { g.mu.Lock(); defer g.mu.Unlock(); return g.has.places }
 
-// send sends requests, as many at once as there may be, while ctx lasts.
-func (g *gated) send(ctx context.Context) {
+// send sends requests, so many at once, while ctx lasts.
+func (g *gated) send(ctx context.Context, atOnce int) {
 	var all sync.WaitGroup
-	for range g.limits.Concurrency {
+	for range atOnce {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://far", nil)
@@ -198,11 +198,17 @@ func newTestCluster(t *testing.T, processes int, limits throttle.Limits, prepare
 	return c
 }
 
-// sending has a process send requests until the function it returns is called.
+// sending has a process send requests, as many at once as there may be, until the
+// function it returns is called.
 func (c *testCluster) sending(process int) (stop func()) {
+	return c.sendingSome(process, c.stores[process].limits.Concurrency)
+}
+
+// sendingSome has a process send so many requests at once.
+func (c *testCluster) sendingSome(process, atOnce int) (stop func()) {
 	ctx, cancel := context.WithCancel(c.ctx)
 	done := make(chan struct{})
-	go func() { defer close(done); c.stores[process].send(ctx) }()
+	go func() { defer close(done); c.stores[process].send(ctx, atOnce) }()
 	return func() { cancel(); <-done }
 }
 
@@ -259,6 +265,46 @@ func TestSharesFollowDemand(t *testing.T) {
 			}
 			return sum == 31
 		})
+		c.checkLimits(limits)
+	})
+}
+
+// A process whose requests use less than an even share leaves the rest to those that
+// can use it, as at the end of a run, and has its share again as soon as it needs it.
+func TestSharesFollowUse(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		limits := throttle.Limits{Concurrency: 32}
+		c := newTestCluster(t, 8, limits, nil)
+		defer c.sending(0)()
+		var stops []func()
+		for i := 1; i < 8; i++ {
+			stops = append(stops, c.sending(i))
+		}
+		time.Sleep(3 * time.Second)
+		if n := c.stores[0].places(); n != 4 {
+			t.Errorf("one of eight has %d places of 32", n)
+		}
+		for i, stop := range stops {
+			stop()
+			stops[i] = c.sendingSome(1+i, 1)
+		}
+		c.within(2*time.Second, "what seven do not use for one", func() bool { return c.stores[0].places() >= 18 })
+		time.Sleep(3 * time.Second)
+		c.db.mu.Lock()
+		c.db.statements, c.db.told = 0, 0
+		c.db.mu.Unlock()
+		time.Sleep(20 * time.Second)
+		c.db.mu.Lock()
+		if most := 8 * 14 * 2; c.db.statements > most || c.db.told > 0 {
+			t.Errorf("%d statements in 20 s, of %d allowed, and %d times another process was told", c.db.statements, most, c.db.told)
+		}
+		c.db.mu.Unlock()
+		stops[0]()
+		defer c.sending(1)()
+		c.within(300*time.Millisecond, "an even share of the rest for another", func() bool { return c.stores[1].places() >= 9 })
+		for _, stop := range stops[1:] {
+			stop()
+		}
 		c.checkLimits(limits)
 	})
 }
@@ -335,7 +381,7 @@ func inTrouble(t *testing.T, limits throttle.Limits, deaf bool) {
 		all.Go(func() {
 			for ctx.Err() == nil {
 				sending, stop := context.WithTimeout(ctx, time.Duration(rand.N(20_000))*time.Millisecond)
-				c.stores[i].send(sending)
+				c.stores[i].send(sending, 1+rand.IntN(limits.Concurrency))
 				stop()
 				select {
 				case <-time.After(time.Duration(rand.N(5_000)) * time.Millisecond):

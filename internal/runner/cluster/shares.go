@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"time"
+
+	"github.com/stocktake/stocktake/internal/throttle"
 )
 
 // A Store is a store of the settings with limits that hold for all processes together.
@@ -14,9 +17,8 @@ type Store interface {
 	// in flight at once. 0: any number.
 	Limits() (perSecond float64, places int)
 
-	// Demand returns whether this process has sent requests, or had requests waiting,
-	// since the last call, and how many are in flight.
-	Demand() (wanted bool, inFlight int)
+	// Demand returns what this process has requested since the last call.
+	Demand() throttle.Demand
 
 	// Pressed receives a value after requests had to wait because of the grant.
 	Pressed() <-chan struct{}
@@ -47,6 +49,7 @@ func (s share) usable(total share) bool {
 type holding struct {
 	process string
 	share
+	needs share // what it can use; 0: any amount
 
 	// since is when the process got a share that it can use, if served, or else began to
 	// wait for one, by the database's clock in microseconds; 0: it has no more to
@@ -89,7 +92,8 @@ func (d *division) split(process string) (me holding, others []holding) {
 // divide returns the share of a store that me is entitled to among others, and the
 // part of it that me may use at once: two processes together never exceed the limits,
 // so shares that others still hold are not granted. Processes with requests to send
-// have even shares, the others small ones.
+// have even shares, but those that need less leave the rest to those that can use it.
+// The others have small shares.
 //
 // If there are fewer places than processes that want one, a process keeps its place
 // for hold, unless it no longer wants it. Then those that have waited longest are
@@ -136,12 +140,11 @@ func divide(total share, me holding, others []holding, now int64, hold time.Dura
 		if few {
 			due.places = 0
 		}
+	case few:
+		due = share{(total.rate - idle.rate*(int64(len(all))-served)) / served, 1}
 	default:
-		due.rate = (total.rate - idle.rate*(int64(len(all))-served)) / served
-		due.places = places / served
-		if place < places%served {
-			due.places++
-		}
+		due.rate = fill(total.rate-idle.rate*idlers, wanting, func(h *holding) int64 { return h.needs.rate })[place]
+		due.places = fill(places, wanting, func(h *holding) int64 { return h.needs.places })[place]
 	}
 	if few && place > 0 { // what becomes free is for those before
 		for _, h := range wanting[:min(place, served)] {
@@ -150,4 +153,32 @@ func divide(total share, me holding, others []holding, now int64, hold time.Dura
 	}
 	free = share{max(min(due.rate, total.rate-held.rate), 0), max(min(due.places, total.places-held.places), 0)}
 	return due, free
+}
+
+// fill divides an amount among processes: evenly, but a process that needs less leaves
+// the rest to the others. What none of them needs is divided evenly, too: the next
+// request of each need not wait. All processes get the same result.
+func fill(amount int64, among []holding, needs func(*holding) int64) []int64 {
+	order := make([]int, len(among))
+	for i := range order {
+		order[i] = i
+	}
+	need := func(i int) int64 {
+		if n := needs(&among[i]); n > 0 {
+			return n
+		}
+		return math.MaxInt64
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(need(a), need(b)) })
+	parts := make([]int64, len(among))
+	deal := func(most func(int) int64) {
+		for k, i := range order {
+			part := min(amount/int64(len(order)-k), most(i))
+			parts[i] += part
+			amount -= part
+		}
+	}
+	deal(need)
+	deal(func(int) int64 { return math.MaxInt64 })
+	return parts
 }

@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"fmt"
 	"math/rand/v2"
+	"slices"
 	"testing"
 	"time"
 )
@@ -82,6 +84,122 @@ func TestDivide(t *testing.T) {
 		}
 		if most := rounds * int(places) / 5; lost < most/4 || lost > most {
 			t.Errorf("%d places: %d turns were over in %d rounds of a second, and each lasts 5", places, lost, rounds)
+		}
+	}
+}
+
+// Whatever processes need, however they die and return, and in whatever order they
+// divide, they never use more than there is. Those that need less than an even share
+// have what they need, and all is given to those that can use it.
+func TestDivideByNeeds(t *testing.T) {
+	for seed := range uint64(60) {
+		random := rand.New(rand.NewPCG(seed, 3))
+		total := share{rate: int64(random.IntN(100_000)), places: 1 + int64(random.IntN(64))}
+		kept, used := map[string]holding{}, map[string]share{} // by process; the dead are in kept until their lease expires
+		leases := map[string]int{}
+		const lease = 20
+		want := func(process string, round int) holding {
+			me := kept[process]
+			me.process, me.needs = process, share{}
+			if random.IntN(3) == 0 {
+				me.since = 0
+				return me
+			}
+			if me.since == 0 {
+				me.since = int64(round + 1)
+			}
+			if random.IntN(2) == 0 {
+				me.needs = share{1 + random.Int64N(total.rate+1), 1 + random.Int64N(total.places)}
+			}
+			return me
+		}
+		turn := func(me holding, round int) (due share) {
+			var others []holding
+			for process, h := range kept {
+				if process != me.process {
+					others = append(others, h)
+				}
+			}
+			due, free := divide(total, me, others, int64(round+1), time.Microsecond)
+			me.served = me.since > 0 && free.usable(total)
+			if me.share = free; random.IntN(4) == 0 { // requests of before are in flight still
+				me.share = share{max(free.rate, used[me.process].rate), max(free.places, used[me.process].places)}
+			}
+			used[me.process], kept[me.process], leases[me.process] = me.share, me, round+lease
+			return due
+		}
+		check := func(when string) {
+			t.Helper()
+			var sum share
+			for _, u := range used {
+				sum.rate, sum.places = sum.rate+u.rate, sum.places+u.places
+			}
+			if sum.rate > total.rate || sum.places > total.places {
+				t.Fatalf("seed %d, %s: %+v in use of %+v", seed, when, sum, total)
+			}
+		}
+		born := 0
+		alive := []string{}
+		for round := range 200 {
+			switch n := random.IntN(20); {
+			case n < 2 && len(alive) < 9:
+				born++
+				alive = append(alive, fmt.Sprint("process ", born))
+			case n == 2 && len(alive) > 0: // its requests end with it, but its row stays
+				i := random.IntN(len(alive))
+				delete(used, alive[i])
+				alive = slices.Delete(alive, i, i+1)
+			}
+			for process, end := range leases {
+				if round >= end && !slices.Contains(alive, process) {
+					delete(kept, process)
+					delete(leases, process)
+				}
+			}
+			if len(alive) > 0 {
+				turn(want(alive[random.IntN(len(alive))], round), round)
+			}
+			check("a round")
+		}
+
+		// With constant demand, the shares become those that are due, which are all there is.
+		for process := range kept {
+			if !slices.Contains(alive, process) {
+				delete(kept, process)
+			}
+		}
+		var mine []holding
+		var wanting int64
+		for _, process := range alive {
+			me := want(process, 300)
+			if mine = append(mine, me); me.since > 0 {
+				wanting++
+			}
+		}
+		if wanting == 0 || wanting+int64(len(alive)) > total.places {
+			continue // turns are another test's
+		}
+		dues := map[string]share{}
+		for range 20 {
+			for _, me := range mine {
+				h := kept[me.process]
+				h.process, h.needs, h.since = me.process, me.needs, me.since
+				dues[me.process] = turn(h, 300)
+				check("the end")
+			}
+		}
+		var sum share
+		for _, me := range mine {
+			got := used[me.process]
+			if sum.rate, sum.places = sum.rate+got.rate, sum.places+got.places; got != dues[me.process] {
+				t.Errorf("seed %d: a process has %+v of its %+v", seed, got, dues[me.process])
+			}
+			if even := total.places/int64(len(alive)) - 1; me.since > 0 && got.places < even && (me.needs.places == 0 || got.places < me.needs.places) {
+				t.Errorf("seed %d: a process that needs %+v has %+v; even are %d", seed, me.needs, got, even)
+			}
+		}
+		if sum.places != total.places {
+			t.Errorf("seed %d: %+v in use of %+v", seed, sum, total)
 		}
 	}
 }
