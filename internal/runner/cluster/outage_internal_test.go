@@ -38,9 +38,9 @@ func TestOutage(t *testing.T) {
 		}
 		for i, parts := range [][]string{
 			{"level=WARN", "database failed", "Error fetching jobs", "connection refused"},
-			{"level=WARN", "database failed", "failures-before=899"},
+			{"level=WARN", "database failed", "failures=899"},
 			{"level=ERROR", "Unhandled job kind", "client=c"},
-			{"level=INFO", "answers again", "after=45s"},
+			{"level=INFO", "answers again", "took=45s"},
 		} {
 			for _, part := range parts {
 				if !strings.Contains(lines[i], part) {
