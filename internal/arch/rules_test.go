@@ -92,7 +92,7 @@ var may = map[string][]string{
 	"internal/catalog/catalogtest": {".", "internal/inventory", "inventoryxml"},
 	"internal/notify":              {".", "internal/clock", "internal/inventory", "internal/outbound"},
 	"internal/runner/local":        {".", "internal/engine", "internal/inventory", "internal/window", "report"},
-	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/catalog/relational", "internal/engine", "internal/inventory", "internal/object", "internal/runner/local"},
+	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/catalog/relational", "internal/engine", "internal/inventory", "internal/object", "internal/runner/local", "internal/throttle"},
 	"internal/window":              {".", "internal/engine", "internal/journal", "report", "report/csvtext"},
 	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
