@@ -11,7 +11,7 @@ import (
 func (s *Server) openListeners() error {
 	var cert *listen.Certificate
 	if s.cfg.TLSCert != "" {
-		cert = listen.NewCertificate(s.cfg.TLSCert, s.cfg.TLSKey)
+		cert = listen.NewCertificate(s.cfg.TLSCert, s.cfg.TLSKey, s.log)
 		if err := cert.Load(); err != nil {
 			return &SettingError{"tls-cert", err}
 		}

@@ -6,8 +6,10 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // A Listener is an address that is open, and whether it speaks TLS.
@@ -45,24 +47,50 @@ func (l *Listener) URL() string {
 // A Certificate is read from files that may be replaced while the server runs.
 type Certificate struct {
 	chain, key string // paths
+	log        *slog.Logger
 	pair       atomic.Pointer[tls.Certificate]
+	warned     atomic.Int64 // when the log last said that it is not valid, in Unix nanoseconds
 }
 
-// NewCertificate returns the certificate in the files at two paths, which load reads.
-func NewCertificate(chain, key string) *Certificate { return &Certificate{chain: chain, key: key} }
+// NewCertificate returns the certificate in the files at two paths, which Load reads. It logs once
+// an hour if connections begin while the certificate is not valid.
+func NewCertificate(chain, key string, log *slog.Logger) *Certificate {
+	return &Certificate{chain: chain, key: key, log: log}
+}
 
-// Load reads the files. After an error the certificate stays as it was.
+// warnEvery is the interval of warnings about a certificate that is not valid.
+const warnEvery = time.Hour
+
+// Load reads the files. After an error the certificate stays as it was. One that has expired is
+// used, because some clients do not look at its time; the log warns.
 func (c *Certificate) Load() error {
 	pair, err := tls.LoadX509KeyPair(c.chain, c.key)
 	if err != nil {
 		return fmt.Errorf("load %s with the key %s: %w", c.chain, c.key, err)
 	}
 	c.pair.Store(&pair)
+	c.warned.Store(0)
+	c.warn(&pair, time.Now())
 	return nil
+}
+
+// warn logs that the certificate is not valid at a time, unless it did recently.
+func (c *Certificate) warn(pair *tls.Certificate, now time.Time) {
+	leaf := pair.Leaf
+	if leaf == nil || !now.Before(leaf.NotBefore) && !now.After(leaf.NotAfter) {
+		return
+	}
+	last := c.warned.Load()
+	if now.UnixNano()-last < int64(warnEvery) || !c.warned.CompareAndSwap(last, now.UnixNano()) {
+		return
+	}
+	c.log.Warn("the TLS certificate is not valid now, and clients refuse it: replace the file and send SIGHUP",
+		"file", c.chain, "not_before", leaf.NotBefore, "not_after", leaf.NotAfter)
 }
 
 func (c *Certificate) get(*tls.ClientHelloInfo) (*tls.Certificate, error) {
 	if pair := c.pair.Load(); pair != nil {
+		c.warn(pair, time.Now())
 		return pair, nil
 	}
 	return nil, errors.New("no certificate has been loaded")
