@@ -70,7 +70,8 @@ func (b *Backups) Serve(ctx context.Context) error {
 }
 
 var (
-	errBackupFolder  = errors.New("the folder of a backup is an absolute path of the server's machine that does not exist")
+	errBackupPath    = errors.New("the folder of a backup must be an absolute path of the server's machine")
+	errBackupExists  = errors.New("it exists already: name a folder that does not exist; a backup is never written into another one")
 	errBackupWithin  = errors.New("a backup inside the data folder would be lost with it: name a folder elsewhere")
 	errBackupRunning = errors.New("a backup is being made already")
 )
@@ -98,8 +99,14 @@ func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 func (b *Backups) begin(to string) error {
-	if _, err := os.Lstat(to); !filepath.IsAbs(to) || !errors.Is(err, fs.ErrNotExist) {
-		return errBackupFolder
+	if !filepath.IsAbs(to) {
+		return fmt.Errorf("%.200q: %w", to, errBackupPath)
+	}
+	switch _, err := os.Lstat(to); {
+	case err == nil:
+		return fmt.Errorf("%.200q: %w", to, errBackupExists)
+	case !errors.Is(err, fs.ErrNotExist):
+		return err
 	}
 	within, err := datafolder.Contains(b.folder, to)
 	switch {
