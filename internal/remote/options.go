@@ -89,19 +89,6 @@ const (
 	VirtualHosted                // https://bucket.endpoint/key
 )
 
-// ParseAddressing parses "path" or "virtual"; empty text is DefaultAddressing.
-func ParseAddressing(text string) (Addressing, error) {
-	switch text {
-	case "":
-		return DefaultAddressing, nil
-	case "path":
-		return PathStyle, nil
-	case "virtual":
-		return VirtualHosted, nil
-	}
-	return 0, fmt.Errorf("addressing %.100q: it must be path or virtual", text)
-}
-
 // Credentials sign requests. The session token is empty for keys that do not
 // expire.
 type Credentials struct {

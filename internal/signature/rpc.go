@@ -82,15 +82,6 @@ func (c *RPC) Verify(secret string, now time.Time) error {
 	return nil
 }
 
-// VerifyRPC combines ParseRPC and Verify, for a caller that knows the secret.
-func VerifyRPC(method string, params url.Values, secret string, now time.Time) error {
-	c, err := ParseRPC(method, params)
-	if err != nil {
-		return err
-	}
-	return c.Verify(secret, now)
-}
-
 // SignRPC signs params for a call at time t with a nonce that the caller
 // chooses: it sets the six parameters of the signature and SecurityToken.
 func SignRPC(method string, params url.Values, cred Credentials, t time.Time, nonce string) {

@@ -20,13 +20,13 @@ func TestRPCVector(t *testing.T) {
 		t.Fatal(err)
 	}
 	now := time.Date(2016, 2, 23, 12, 46, 24, 0, time.UTC)
-	if err := signature.VerifyRPC("GET", params, "testsecret", now); err != nil {
+	if err := verifyRPC("GET", params, "testsecret", now); err != nil {
 		t.Errorf("%v\n%+v", err, err)
 	}
-	if err := signature.VerifyRPC("POST", params, "testsecret", now); code(err) != signature.SignatureDoesNotMatch {
+	if err := verifyRPC("POST", params, "testsecret", now); code(err) != signature.SignatureDoesNotMatch {
 		t.Errorf("another method: %v", err)
 	}
-	if err := signature.VerifyRPC("GET", params, "testsecret", now.Add(time.Hour)); code(err) != signature.InvalidTimestampStale {
+	if err := verifyRPC("GET", params, "testsecret", now.Add(time.Hour)); code(err) != signature.InvalidTimestampStale {
 		t.Errorf("an hour later: %v", err)
 	}
 }
@@ -48,12 +48,21 @@ func TestRPCRefused(t *testing.T) {
 	} {
 		params := url.Values{"RoleArn": {"acs:ram::1:role/a b*~"}, "Action": {"AssumeRole"}}
 		signature.SignRPC("GET", params, signature.Credentials{ID: "ak", Secret: "sk", Token: "t"}, now, "n")
-		if err := signature.VerifyRPC("GET", params, "sk", now); err != nil {
+		if err := verifyRPC("GET", params, "sk", now); err != nil {
 			t.Fatalf("as signed: %v", err)
 		}
 		params[tt.key] = tt.values
-		if err := signature.VerifyRPC("GET", params, "sk", now); code(err) != tt.code {
+		if err := verifyRPC("GET", params, "sk", now); code(err) != tt.code {
 			t.Errorf("%s: %v, want %s", tt.name, err, tt.code)
 		}
 	}
+}
+
+// verifyRPC parses and verifies params.
+func verifyRPC(method string, params url.Values, secret string, now time.Time) error {
+	c, err := signature.ParseRPC(method, params)
+	if err != nil {
+		return err
+	}
+	return c.Verify(secret, now)
 }

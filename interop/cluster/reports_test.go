@@ -2,7 +2,6 @@ package cluster_test
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 	"maps"
 	"os/exec"
@@ -176,5 +175,3 @@ func (w *world) reportsOf(runs []stocktake.Run, n int) {
 	}
 	w.verifyByCommand()
 }
-
-func (f foundReport) String() string { return fmt.Sprintf("%s of %s", f.manifest, f.run) }
