@@ -33,10 +33,8 @@ type demoCmd struct {
 
 // Help is shown by --help below the flags.
 func (demoCmd) Help() string {
-	return `Starts a server, uploads a file tree through the OSS API, puts an inventory
-configuration, follows its first run, verifies and shows the report, and prints a
-link to the console, which shows all of it. Everything uses the same
-API and binary as users do.`
+	return `The tour uses the same binary and API as users do. At the end it prints a link that signs
+you in to the console.`
 }
 
 // Names and thresholds of the demo.

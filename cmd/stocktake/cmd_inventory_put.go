@@ -20,10 +20,10 @@ type inventoryPut struct {
 	remote
 	bucketFlag
 	ID   string `name:"inventory-id" aliases:"inventory_id,id" help:"Id of the configuration." short:"i"`
-	File string `help:"Read it from an XML or YAML file; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
+	File string `help:"Read an XML or YAML file instead; - is stdin." short:"f" type:"existingfile" placeholder:"FILE"`
 
 	jsonFlag
-	Replace bool `help:"Replace the one with this id; its history stays."`
+	Replace bool `help:"Replace the configuration; its history stays."`
 	Wait    bool `help:"Wait for the first run; exit code 1 if it fails." short:"w"`
 
 	UserID            string   `group:"Report" aliases:"user_id" help:"Owner of the destination bucket." default:"1000000000000000"`

@@ -15,7 +15,7 @@ type keyCmd struct {
 	List    keyList    `cmd:"" aliases:"ls" help:"List access keys, without their secrets."`
 	Create  keyCreate  `cmd:"" help:"Create an access key of the account or of a user. Its secret is shown only once."`
 	Disable keyDisable `cmd:"" help:"Disable a key: requests signed with it are refused."`
-	Enable  keyEnable  `cmd:"" help:"Take back disable."`
+	Enable  keyEnable  `cmd:"" help:"Enable a disabled key."`
 	Delete  keyDelete  `cmd:"" help:"Delete a key."`
 	Root    keyRoot    `cmd:"" help:"Print the root access key that a server has created."`
 }

@@ -19,7 +19,7 @@ type kmsCmd struct {
 	Rotate  kmsRotate  `cmd:"" help:"Add a new version to a key. Older versions are kept for decryption."`
 	Master  kmsMaster  `cmd:"" name:"rotate-master" help:"Encrypt keys, and the accounts in a shared database, with a new master key."`
 	Disable kmsDisable `cmd:"" help:"Disable a key: nothing is encrypted or decrypted with it."`
-	Enable  kmsEnable  `cmd:"" help:"Take back disable."`
+	Enable  kmsEnable  `cmd:"" help:"Enable a disabled key."`
 }
 
 // Help is shown by --help below the commands.
@@ -206,12 +206,12 @@ type kmsMaster struct {
 
 // Help is shown by --help.
 func (kmsMaster) Help() string {
-	return `The master key file, or ` + masterEnv + `, holds the new master key and in the next line the former
-one: servers and commands read what is encrypted with either, and write with the one that
-is in use. Give all servers that file and restart them one after the other; then run this
-command with it. Then take the former key out of the file. Nothing is changed while a
-server runs on the database that does not have the new key. The command changes everything
-or nothing, and may be repeated.`
+	return `Write the new master key and, in the next line, the former one to the master key file (or
+` + masterEnv + `). Servers and commands decrypt with both keys and encrypt with the one in
+use. Give the file to all servers and restart them one after the other, then run this command
+with the same file. Finally remove the former key from the file and restart the servers again.
+The command refuses to run while a server without the new key uses the database. It changes
+everything or nothing, and may be repeated.`
 }
 
 // A masterChange is what rotate-master did, for programs.

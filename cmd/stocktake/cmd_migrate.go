@@ -21,10 +21,10 @@ type migrateCmd struct {
 
 // Help is shown by --help below the flags.
 func (migrateCmd) Help() string {
-	return `It is safe to run from several machines at once: one migrates, the others wait. Tables
-go forward only. It must reach the server directly, not by a pooler of transactions.
-Servers of an earlier version that are running are listed: they continue, but do not start
-with the migrated tables again. A server that the tables no longer suit ends.`
+	return `Several machines may run it at once: one migrates, the others wait. Tables cannot be migrated
+back. Connect to PostgreSQL directly, or through a pooler that keeps sessions. The output lists
+running servers of an earlier version: they continue, but cannot start again on the migrated tables.
+A server that the new tables no longer suit ends.`
 }
 
 // Run migrates, or only checks.

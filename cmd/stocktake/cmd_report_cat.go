@@ -15,8 +15,8 @@ import (
 type reportCat struct {
 	reportPlace
 	selectFlags
-	Output   string `help:"Form of the rows: ${enum}." enum:"csv,json,table" default:"csv" short:"o"`
-	JSON     bool   `help:"Print one JSON object a line: --output json."`
+	Output   string `help:"Format of the rows: ${enum}." enum:"csv,json,table" default:"csv" short:"o"`
+	JSON     bool   `help:"Print one JSON object a line, like --output json."`
 	NoHeader bool   `help:"Omit the line with the column names."`
 	Limit    int64  `help:"Print at most this many rows; 0 means all." default:"0"`
 }

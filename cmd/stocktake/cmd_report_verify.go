@@ -12,7 +12,7 @@ import (
 
 type reportVerify struct {
 	reportPlace
-	All    bool `help:"Verify all reports at PLACE, not only the newest."`
+	All    bool `help:"Verify all reports at <where>, not only the newest."`
 	Hashes bool `help:"Compare sizes and hashes only: shards are not decompressed."`
 	JSON   bool `help:"Print the result as JSON; with --all one object a line."`
 }

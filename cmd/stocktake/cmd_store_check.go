@@ -22,10 +22,9 @@ type storeCheck struct {
 
 // Help is shown by --help below the flags.
 func (storeCheck) Help() string {
-	return `Makes the requests of a run with the store's own credentials: lists some pages, writes small files
-and one of 17 MB in parts, reads them and deletes them with all their versions. It then reports
-what else the store can do. Limits and hours of the store do not apply. Exit code 1 if
-something that runs need does not work.`
+	return `The command makes the requests of a run with the credentials of the store: it lists some pages,
+writes small files and one of 17 MB in parts, reads them, and deletes them with all their
+versions. It then reports what else the store can do. Limits and hours of the store do not apply.`
 }
 
 // checkResult is the result for programs.

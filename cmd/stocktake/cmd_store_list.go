@@ -22,7 +22,7 @@ type storeList struct {
 
 // Help is shown by --help below the flags.
 func (storeList) Help() string {
-	return `Prints the entries of the setting stores. It contacts no store; see stocktake store check.`
+	return `The command only reads the settings file. To contact a store, use stocktake store check.`
 }
 
 // storeLine is a store for programs. It has no secret.

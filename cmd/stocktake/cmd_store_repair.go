@@ -20,10 +20,10 @@ type storeRepair struct {
 
 // Help is shown by --help below the flags.
 func (storeRepair) Help() string {
-	return `Builds a new index from all readable ranges, and takes each unreadable range from the newest
-checkpoint that has it. Objects whose bytes are gone are dropped. Everything that is lost,
-or was restored from a checkpoint, is listed. The damaged index stays in the folder under another
-name. If nothing is damaged, nothing changes.`
+	return `The command builds a new index from all readable ranges, and takes each unreadable range from
+the newest checkpoint that has it. Objects whose bytes are gone are dropped. The output lists
+everything that is lost or was restored from a checkpoint. The damaged index stays in the folder
+under another name. If nothing is damaged, nothing changes.`
 }
 
 // repairResult is the result for programs.

@@ -25,11 +25,9 @@ type storeScrub struct {
 
 // Help is shown by --help below the flags.
 func (storeScrub) Help() string {
-	return `Reads all bytes of all objects and compares them with the checksums computed when
-they were written. If a server is using the data folder, or --endpoint is given, the running
-server reads them, and continues if this command is interrupted; the next command watches the
-same scrub. A running server also does so once a month (serve --scrub-rate) and logs what it
-finds.
+	return `If a server is using the data folder, or --endpoint is given, that server reads the bytes. It
+continues if this command is interrupted, and the next command watches the same scrub. A running
+server also scrubs once a month (serve --scrub-rate), and logs what it finds.
 
 An interrupted scrub resumes where it stopped. To get rid of a damaged object, delete it or
 upload it again.`

@@ -31,7 +31,7 @@ type takeCmd struct {
 	Objects  int64 `help:"Approximate number of objects." placeholder:"N"`
 	Fresh    bool  `help:"Start over if an earlier take was interrupted."`
 
-	Checkpoint time.Duration `help:"How often to save progress; each time, files end." default:"10m"`
+	Checkpoint time.Duration `help:"How often to save progress. It ends files early." default:"10m"`
 
 	Fields    []string `group:"Report" help:"Columns after Bucket and Key, in this order." default:"Size,LastModifiedDate,ETag,StorageClass" placeholder:"FIELD"`
 	Versions  string   `group:"Report" help:"Versions to list: ${enum}." enum:"Current,All" default:"Current"`
@@ -46,9 +46,9 @@ type takeCmd struct {
 
 // Help is shown by --help below the flags.
 func (takeCmd) Help() string {
-	return `If it is interrupted, the same command resumes it. Keys are found as the official tools find
-them. A folder gets the files of a downloaded report (stocktake report show DST); in a
-bucket the report lies under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") + `.`
+	return `After an interruption, the same command resumes. Access keys come from where the official
+tools find them. A folder gets the files of a downloaded report (stocktake report show DST);
+in a bucket the report lies under PREFIX/SOURCE/take/. Columns: ` + strings.Join(fieldNames(), ", ") + `.`
 }
 
 // Run takes one inventory.

@@ -66,7 +66,7 @@ type runFlags struct {
 	NoIncremental   bool          `group:"Runs" help:"Make no incremental reports, and refuse configurations that ask for them."`
 	Window          time.Duration `group:"Runs" name:"incremental-window" help:"Length of the windows of incremental reports: whole seconds, 1s to 24h. Windows begin at multiples of it." default:"10m"`
 	RequirePassRole bool          `group:"Runs" help:"Require the right ram:PassRole on the role of a configuration to put it. OSS has no such right."`
-	StrictVersions  bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning. The documentation of OSS says so; OSS accepts them."`
+	StrictVersions  bool          `group:"Runs" help:"Refuse inventories of all versions for buckets without versioning, as the documentation of OSS says. OSS itself accepts them."`
 }
 
 type noticeFlags struct {
