@@ -2,7 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"net/http"
 	"path/filepath"
+
+	"github.com/stocktake/stocktake/client"
 )
 
 type storeBackup struct {
@@ -32,6 +37,9 @@ func (c *storeBackup) Run(ctx context.Context, con console) error {
 		return err
 	}
 	if err := admin.Backup(ctx, dir); err != nil {
+		if refused, ok := errors.AsType[*client.AdminError](err); ok && refused.StatusCode == http.StatusConflict {
+			return fmt.Errorf("back up to %s: %s", printable(dir), printable(refused.Message))
+		}
 		return c.refused(err)
 	}
 	return c.say(con, map[string]string{"backup": dir}, "backed up the data folder to %s", dir)

@@ -23,7 +23,14 @@ func takeAdvice(err error, src, dst *takePlace) string {
 	_, lookup := errors.AsType[*net.DNSError](err)
 	answer, answered := errors.AsType[*bucketclient.Error](err)
 	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
+	_, noKey := errors.AsType[*bucketclient.CredentialsError](err)
 	switch {
+	case noKey && src.store.Settings().Kind == foreign.OSS:
+		return ": set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a profile of ~/.ossutilconfig (--profile)"
+	case noKey:
+		return ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws (--profile)"
+	case answered && answer.OtherRegion():
+		return ": is the bucket in another region? Name its region with --region (--to-region), or its endpoint with --endpoint (--to-endpoint)"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
 		return ": free space in the destination"
 	case untrusted:

@@ -77,6 +77,9 @@ func serviceError(err error) error {
 	if answer, ok := errors.AsType[*oss.ServiceError](err); ok {
 		return &remote.Error{Status: answer.StatusCode, Code: answer.Code, Err: briefError(answer)}
 	}
+	if unsent, ok := errors.AsType[*remote.CredentialsError](err); ok {
+		return unsent
+	}
 	return err
 }
 

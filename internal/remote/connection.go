@@ -108,7 +108,7 @@ func (t *signing) RoundTrip(req *http.Request) (*http.Response, error) {
 	c, err := t.credentials(req.Context())
 	if err != nil {
 		closeBody(req)
-		return nil, fmt.Errorf("credentials: %w", err)
+		return nil, &CredentialsError{err}
 	}
 	signed := req.Clone(req.Context())
 	delete(signed.Header, acceptEncoding)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
+	"strings"
 	"time"
 
 	"github.com/stocktake/stocktake"
@@ -115,6 +116,20 @@ func (e *UnansweredError) Unwrap() error { return e.Err }
 // MayPass reports true: the service may be reached later.
 func (e *UnansweredError) MayPass() bool { return true }
 
+// A CredentialsError is the error of a request that was not sent, because its
+// access key could not be read or renewed.
+type CredentialsError struct{ Err error }
+
+func (e *CredentialsError) Error() string { return "no access key: " + e.Err.Error() }
+
+// Unwrap returns the cause.
+func (e *CredentialsError) Unwrap() error { return e.Err }
+
+// Advice returns how to correct the settings of the store.
+func (e *CredentialsError) Advice() string {
+	return "check the credentials in the settings of the store"
+}
+
 // An Error is an error that the service has answered.
 type Error struct {
 	Status int    // of HTTP
@@ -133,7 +148,7 @@ func (e *Error) Error() string {
 // Needs returns err, the error of a request that needs a right. If the service has
 // denied access, the returned error names the right.
 func Needs(right string, err error) error {
-	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusForbidden && (e.Code == "" || e.Code == "AccessDenied" || e.Code == "Forbidden") {
+	if e, ok := errors.AsType[*Error](err); ok && e.Status == http.StatusForbidden && !e.OtherRegion() && (e.Code == "" || e.Code == "AccessDenied" || e.Code == "Forbidden") {
 		e.Right = right
 	}
 	return err
@@ -143,6 +158,8 @@ func Needs(right string, err error) error {
 // It returns "" if neither is the cause. The reason of a failed run includes it.
 func (e *Error) Advice() string {
 	switch {
+	case e.OtherRegion():
+		return "correct the region and the endpoint in the settings of the store"
 	case e.Right != "":
 		return "grant it to the user whose keys are in the settings of the store"
 	case e.credentials():
@@ -151,6 +168,18 @@ func (e *Error) Advice() string {
 		return "check the rights of the user whose keys are in the settings of the store"
 	}
 	return ""
+}
+
+// OtherRegion reports whether the service has answered that the bucket is in another
+// region than the one that the request was sent to or signed for.
+//
+// Source: error messages of S3, MinIO and OSS. OSS answers AccessDenied with the
+// message that S3 has for PermanentRedirect.
+func (e *Error) OtherRegion() bool {
+	text := e.Err.Error()
+	return strings.Contains(text, "must be addressed using the specified endpoint") ||
+		strings.Contains(text, "signing region") ||
+		e.Code == "AuthorizationHeaderMalformed" && strings.Contains(text, "region")
 }
 
 // MayPass reports whether the same request may succeed later: the service is

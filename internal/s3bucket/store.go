@@ -90,7 +90,10 @@ func serviceError(err error) error {
 		return &remote.Error{Status: status, Code: api.ErrorCode(), Err: briefError(err, status, api)}
 	}
 	if unanswered, ok := errors.AsType[*remote.UnansweredError](err); ok {
-		return unanswered // what the SDK says around it is of an answer
+		return unanswered // without the SDK's text, which describes an answer
+	}
+	if unsent, ok := errors.AsType[*remote.CredentialsError](err); ok {
+		return unsent
 	}
 	if status == http.StatusNotFound { // of HEAD, which has no body
 		return &remote.Error{Status: status, Code: "NotFound", Err: err}

@@ -73,7 +73,7 @@ var (
 	errBackupPath    = errors.New("the folder of a backup must be an absolute path of the server's machine")
 	errBackupExists  = errors.New("it exists already: name a folder that does not exist; a backup is never written into another one")
 	errBackupWithin  = errors.New("a backup inside the data folder would be lost with it: name a folder elsewhere")
-	errBackupRunning = errors.New("a backup is being made already")
+	errBackupRunning = errors.New("another backup is in progress: wait for its end")
 )
 
 func (b *Backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
