@@ -66,8 +66,8 @@ func audit(t *testing.T, s *store.Store) (store.Audit, []string) {
 	return a, problems
 }
 
-// TestAudit breaks a store in each way that the audit knows, one after the
-// other; each is told, and nothing else.
+// TestAudit damages a store in each way that an audit can detect, one after the
+// other. Each audit reports that damage and nothing else.
 func TestAudit(t *testing.T) {
 	s, fsys := damaged(t)
 	a, problems := audit(t, s)

@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// A backup that is made amid writes and deletes is a whole store: an audit finds
-// nothing wrong, and every object that it has can be read.
+// A backup made during writes and deletes is a whole store: an audit finds no
+// problem, and every object in it can be read.
 func TestBackupUnderLoad(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
 	bucket(t, s, object.Unversioned)
@@ -63,10 +63,9 @@ func TestBackupUnderLoad(t *testing.T) {
 	}
 }
 
-// A backup that is made amid writes has a journal that belongs to its objects: a
-// report from before it, and the changes that the backup has since, make the report
-// of the backup. What is written afterwards to either is not in the other, and the
-// windows of each continue.
+// The journal of a backup made during writes matches its objects: a report from before
+// the backup, combined with the later changes in it, equals a report of the backup. Later
+// writes to either store do not appear in the other, and the windows of each continue.
 func TestBackupOfJournal(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
 	bucket(t, s, object.Enabled)

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// sizedDisk is a file system in memory that tells how large it is.
+// sizedDisk is a file system in memory that reports its size.
 type sizedDisk struct {
 	vfs.FS
 	avail atomic.Uint64
@@ -27,8 +27,8 @@ func (d *sizedDisk) GetDiskUsage(string) (vfs.DiskUsage, error) {
 }
 
 // TestBallastFileOperationsFail lets every operation on the ballast fail in turn,
-// while it is made, given back, and made again. It is whole or it does not count,
-// and the next try succeeds.
+// while it is made, removed, and made again. The ballast is either whole or ignored,
+// and the next attempt succeeds.
 func TestBallastFileOperationsFail(t *testing.T) {
 	for n := int64(1); ; n++ {
 		disk := &sizedDisk{FS: vfs.NewMem()}

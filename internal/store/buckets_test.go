@@ -73,7 +73,7 @@ func TestBuckets(t *testing.T) {
 	}
 	check()
 	if err := s.UpdateBucket(ctx, by, "photos", func(b *object.Bucket) error {
-		b.Name, b.Owner, b.Created = "other", "2", time.Time{} // are not for changing
+		b.Name, b.Owner, b.Created = "other", "2", time.Time{} // these fields cannot be changed
 		b.Versioning = object.Enabled
 		b.Tags, b.Lifecycle = nil, nil
 		return nil
@@ -140,7 +140,7 @@ func TestBucketsOfAnOwner(t *testing.T) {
 	}
 }
 
-// TestNoBucket: everything says so.
+// TestNoBucket: every operation on a missing bucket returns the same error.
 func TestNoBucket(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
 	ctx := t.Context()
@@ -208,7 +208,7 @@ func TestBucketMadeAgain(t *testing.T) {
 	remove(object.ErrBucketNotEmpty)
 	marker := drop("")
 	drop(made.VersionID)
-	remove(object.ErrBucketNotEmpty) // there is the marker
+	remove(object.ErrBucketNotEmpty) // the delete marker remains
 	drop(marker.VersionID)
 	u, err := s.InitiateUpload(t.Context(), by, object.Put{Bucket: "b", Key: "k"})
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// quiet is for a store on fsys that keeps only tiny objects in its index.
+// quiet returns the options of a store on fsys that keeps only tiny objects in its index.
 func quiet(fsys vfs.FS) store.Options {
 	return store.Options{FS: fsys, InlineBytes: 64, CacheBytes: 1 << 20, Log: slog.New(slog.DiscardHandler)}
 }
@@ -92,9 +92,9 @@ func crashable(t *testing.T, state object.Versioning) (*store.Store, *crashFS) {
 	return s, disk
 }
 
-// TestCrashUnderLoad crashes the machine while many clients write, each its own
-// key. Whatever was answered must be there, or what came after it; and nothing
-// else may be.
+// TestCrashUnderLoad crashes the machine while many clients write, each to its own
+// key. The last acknowledged state of each key must exist, or a later one, and
+// nothing else.
 func TestCrashUnderLoad(t *testing.T) {
 	rounds := 30
 	if testing.Short() {
@@ -142,7 +142,7 @@ func TestCrashUnderLoad(t *testing.T) {
 	}
 }
 
-// checkStep checks that key is as it was after some step from from to to.
+// checkStep checks that key has the state after one of the steps from to to.
 func checkStep(t *testing.T, s *store.Store, key string, from, to int64) {
 	t.Helper()
 	data := ""
@@ -228,8 +228,8 @@ func checkWhole(t *testing.T, s *store.Store, fsys vfs.FS) {
 }
 
 // TestEachFileOperationFailsOnce lets every operation on a blob file fail in
-// turn. A write that fails changes nothing; one that does not is whole; and
-// after the next start no file is left over.
+// turn. A write that fails changes nothing, one that succeeds is whole, and after
+// the next start no unreferenced file exists.
 func TestEachFileOperationFailsOnce(t *testing.T) {
 	for n := int64(1); ; n++ {
 		mem := vfs.NewMem()
@@ -286,8 +286,9 @@ func TestEachFileOperationFailsOnce(t *testing.T) {
 	}
 }
 
-// TestConcurrentBucketDeletion puts into a bucket that others delete and make
-// again: an object is in the bucket that it was answered for, or refused.
+// TestConcurrentBucketDeletion puts objects into a bucket that others delete and
+// create again: an object is in the bucket that existed when it was acknowledged, or
+// it is refused.
 func TestConcurrentBucketDeletion(t *testing.T) {
 	s := open(t, "data", quiet(vfs.NewMem()))
 	bucket(t, s, object.Unversioned)
@@ -394,7 +395,7 @@ func TestDestination(t *testing.T) {
 			t.Error(err)
 		}
 		r, err := d.Open(t.Context(), "r/1")
-		if v == object.Enabled { // what others had put is current again
+		if v == object.Enabled { // an earlier version of another writer is current again
 			if err != nil {
 				t.Error(err)
 			} else if b, _ := io.ReadAll(r); string(b) != "mine" {

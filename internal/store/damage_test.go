@@ -24,8 +24,8 @@ func flip(t testing.TB, path string, off int64) {
 	check(t, os.WriteFile(path, b, 0o600))
 }
 
-// copyAll reads a range of an object in one of the ways that callers do. It
-// returns what it got before the error.
+// copyAll reads a range of an object in one of the ways that callers use. It
+// returns the bytes that it read before the error.
 func copyAll(s *store.Store, t *testing.T, off, n int64, writerTo bool) (string, error) {
 	info, c, err := s.Open(t.Context(), object.Version{Bucket: "b", Key: "k"})
 	if err != nil {
@@ -49,9 +49,9 @@ func copyAll(s *store.Store, t *testing.T, off, n int64, writerTo bool) (string,
 }
 
 // A flipped bit anywhere in a blob file, its checksums included, is never
-// served: what is read before the error is a true beginning, the error comes
-// before the first byte where the damage lies at the beginning, and the log names
-// bucket, key and version. Ranges that do not touch the block are served.
+// served. The bytes read before the error are correct. If the damage is near the
+// beginning, the error comes before the first byte. The log names bucket, key and
+// version. Ranges that do not touch the block are served.
 func TestFlippedBits(t *testing.T) {
 	const size = 600_000 // three chunks
 	text := string(noise(size))
@@ -95,7 +95,7 @@ func TestFlippedBits(t *testing.T) {
 	}
 }
 
-// Every range is read right, also across blocks and chunks.
+// Every range is read correctly, also across blocks and chunks.
 func TestRangesOfCheckedBlobs(t *testing.T) {
 	const size = 300_001
 	text := string(noise(size))

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// A file of a report leaves the system's cache while it is being written; all of
-// it is there all the same.
+// A report file is dropped from the system's cache while it is written, and is
+// complete afterwards.
 func TestDestinationDropsBehind(t *testing.T) {
 	t.Parallel()
 	s := open(t, t.TempDir(), store.Options{})
@@ -26,7 +26,7 @@ func TestDestinationDropsBehind(t *testing.T) {
 	random := rand.NewChaCha8([32]byte{1})
 	sum, crc := md5.New(), crc64.New(crc64.MakeTable(crc64.ECMA))
 	piece := make([]byte, 256<<10)
-	const pieces = 5 * 16 << 20 / (256 << 10) // cut loose twice on the way, and once at the end
+	const pieces = 5 * 16 << 20 / (256 << 10) // dropped from the cache twice on the way, and once at the end
 	for range pieces {
 		random.Read(piece)
 		sum.Write(piece)

@@ -38,9 +38,9 @@ func damageLargestTable(t *testing.T, dir string) {
 	flip(t, largest, size/2)
 }
 
-// One damaged block of the index costs the keys that it holds and no more: reads
-// of them fail with an error that is not "no such key", the log names the file,
-// everything else works, and an audit finishes.
+// One damaged block of the index affects only the keys in it: reads of them fail
+// with an error that is not "no such key", the log names the file, everything else
+// works, and an audit finishes.
 func TestDamagedBlockOfTheIndex(t *testing.T) {
 	dir := t.TempDir()
 	n := damagedIndex(t, dir)
@@ -99,8 +99,8 @@ func TestRepairOfWholeIndex(t *testing.T) {
 	}
 }
 
-// A repair keeps what can be read and takes the rest from a checkpoint; the
-// store is whole afterwards and lists what is older than it was.
+// A repair keeps what can be read and takes the rest from a checkpoint. Afterwards
+// the store is whole, and the result lists what is older than before.
 func TestRepair(t *testing.T) {
 	for _, checkpoint := range []bool{true, false} {
 		dir := t.TempDir()

@@ -19,7 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// A gate is a clock that stops whoever asks it next.
+// A gate is a clock that blocks its next caller.
 type gate struct {
 	armed           atomic.Bool
 	entered, opened chan struct{}
@@ -28,7 +28,7 @@ type gate struct {
 func newGate() *gate { return &gate{entered: make(chan struct{}), opened: make(chan struct{})} }
 
 func (g *gate) now() time.Time {
-	// It is asked with the queue of the journal held, and before.
+	// The store calls it with the queue of the journal held, and before.
 	if g.armed.Load() && inCommit() && g.armed.CompareAndSwap(true, false) {
 		close(g.entered)
 		<-g.opened
@@ -51,7 +51,7 @@ func inCommit() bool {
 	}
 }
 
-// apart returns n keys that are changed under locks of their own.
+// apart returns n keys that have different locks.
 func apart(t *testing.T, s *store.Store, n int) (keys []string) {
 	t.Helper()
 	taken := map[any]bool{}
@@ -65,8 +65,8 @@ func apart(t *testing.T, s *store.Store, n int) (keys []string) {
 	return keys
 }
 
-// queueUp puts one object whose commit is held up and others behind it, each with
-// a body of some size, and returns their errors once all have ended.
+// queueUp puts one object whose commit is blocked, and then others, each with a body
+// of some size. It returns their errors once all have ended.
 func queueUp(t *testing.T, s *store.Store, g *gate, keys []string, size int, meanwhile func()) []error {
 	t.Helper()
 	errs := make([]error, len(keys))
@@ -134,8 +134,9 @@ func TestWaitingChangesAreCommittedTogether(t *testing.T) {
 }
 
 // TestLogFailureFailsAllThatWait: if the log of the index cannot be written, or not
-// be synced, each change that was committed in it is said to be uncertain, and none
-// hangs. What was acknowledged before is there after a restart, with its entries.
+// be synced, each change committed in it returns an error that says that it is
+// uncertain, and none hangs. Changes acknowledged before exist after a restart, with
+// their entries.
 func TestLogFailureFailsAllThatWait(t *testing.T) {
 	for _, tt := range []struct {
 		ops []errorfs.OpKind
@@ -187,7 +188,7 @@ func TestLogFailureFailsAllThatWait(t *testing.T) {
 	}
 }
 
-// A fullDisk says that it is full, once it is to.
+// A fullDisk reports that it is full, once it is told to.
 type fullDisk struct {
 	vfs.FS
 	full atomic.Bool

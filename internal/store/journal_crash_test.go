@@ -47,9 +47,9 @@ func follow(t *testing.T, s *store.Store, tab *table, after, until stocktake.Jou
 }
 
 // TestJournalOfCrashUnderLoad crashes the machine while many clients write and a
-// reader cuts windows. What the reader has read before the crash, and what is in the
-// journal after it, make the report of after it: no change is lost or repeated,
-// and none that was read is undone.
+// reader cuts windows. The changes that the reader has read before the crash, and those
+// in the journal after it, make the report after the crash: no change is lost or
+// repeated, and none that was read is undone.
 func TestJournalOfCrashUnderLoad(t *testing.T) {
 	rounds := 20
 	if testing.Short() {
@@ -72,7 +72,7 @@ func TestJournalOfCrashUnderLoad(t *testing.T) {
 				}
 			})
 		}
-		tab, at := fullNow(t, s) // amid the writers
+		tab, at := fullNow(t, s) // while others write
 		for range 1 + rng.IntN(20) {
 			cut, err := s.Journal().Cut(t.Context(), "b", at.Time+1)
 			check(t, err)
@@ -102,8 +102,8 @@ func TestJournalOfCrashUnderLoad(t *testing.T) {
 	}
 }
 
-// TestReportsJoinWindows takes full reports amid writers of many keys. Each of
-// them and the changes behind its position make the report of the end.
+// TestReportsJoinWindows takes full reports while others write many keys. Each
+// report, combined with the changes after its position, equals the final report.
 func TestReportsJoinWindows(t *testing.T) {
 	s := open(t, "data", quiet(vfs.NewMem()))
 	bucket(t, s, object.Enabled)
@@ -128,7 +128,7 @@ func TestReportsJoinWindows(t *testing.T) {
 	}
 	var reports []report
 	for last := uint64(0); len(reports) < 20; {
-		if tab, at := fullNow(t, s); at.Sequence > last+20 { // the writers have gone on
+		if tab, at := fullNow(t, s); at.Sequence > last+20 { // the writers have continued
 			reports, last = append(reports, report{tab, at}), at.Sequence
 		}
 	}
@@ -144,8 +144,8 @@ func TestReportsJoinWindows(t *testing.T) {
 }
 
 // TestJournalSurvivesEachReadError lets each read of the index fail in turn while
-// a window is cut, read and published: what fails changes nothing, and the next
-// try reads the same.
+// a window is cut, read and published. A failure changes nothing, and the next
+// attempt reads the same.
 func TestJournalSurvivesEachReadError(t *testing.T) {
 	mem := vfs.NewMem()
 	var armed, failed atomic.Bool

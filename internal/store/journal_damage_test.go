@@ -28,7 +28,7 @@ func readKeys(t *testing.T, s *store.Store, after, until stocktake.JournalPositi
 	return keys, gaps, err
 }
 
-// A missing entry is never passed over in silence, wherever in the range it was.
+// A missing entry is always reported, wherever in the range it was.
 func TestMissingChanges(t *testing.T) {
 	for _, n := range []int{0, 5, 9} {
 		s := open(t, "data", quiet(vfs.NewMem()))
@@ -53,8 +53,8 @@ func TestMissingChanges(t *testing.T) {
 	}
 }
 
-// A repair that cannot know what the journal lacks says so: in its words, and in
-// a gap that readers get.
+// A repair that cannot know which entries are missing reports this in its result, and
+// as a gap to readers.
 func TestRepairOfJournal(t *testing.T) {
 	dir := t.TempDir()
 	const n = 3000

@@ -244,7 +244,8 @@ func (w *journalWorld) fullReport(*rapid.T) {
 	w.report(r)
 }
 
-// law checks that each report and all changes since make the report of now.
+// law checks that each report, combined with all changes since, equals the report of
+// now.
 func (w *journalWorld) law(t *rapid.T) {
 	w.check(t)
 	for id, r := range w.replicas {
@@ -270,8 +271,8 @@ func (w *journalWorld) law(t *rapid.T) {
 	}
 }
 
-// TestJournalLaw holds random histories to the law: a full report and the
-// changes since it make the full report of a later time.
+// TestJournalLaw checks the law on random histories: a full report, combined with
+// the changes since, equals the full report of a later time.
 func TestJournalLaw(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := &journalWorld{clock: time.UnixMilli(1767628800000), replicas: map[string]*replica{}}

@@ -79,7 +79,7 @@ func TestJournalTotals(t *testing.T) {
 	}
 }
 
-// Restart leaves the store as it is behind, and opens what has reached the disk.
+// Restart abandons the store without closing it, and opens what has reached the disk.
 func (j *journalStore) Restart() {
 	j.fs = j.fs.CrashClone(vfs.CrashCloneCfg{})
 	j.open()

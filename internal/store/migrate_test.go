@@ -69,8 +69,7 @@ func TestLayout1IsMigrated(t *testing.T) {
 	}
 }
 
-// What an index has that this program does not know is refused, since it would
-// be lost.
+// Unknown contents of an index are refused, since a migration would lose them.
 func TestUnknownLayoutIsRefused(t *testing.T) {
 	for name, tt := range map[string]struct {
 		version uint32

@@ -115,7 +115,7 @@ var (
 	delimiters = rapid.SampledFrom([]string{"", "/", "/", "b", "//", "\x00"})
 )
 
-// key draws a key, half of the time one that there is.
+// key draws a key, half of the time an existing one.
 func (w *world) key(label string) string {
 	if len(w.m.versions) > 0 && rapid.Bool().Draw(w.t, "known") {
 		return rapid.SampledFrom(slices.Sorted(maps.Keys(w.m.versions))).Draw(w.t, label)
@@ -206,7 +206,7 @@ func (w *world) deleteCurrent(*rapid.T) {
 	}
 }
 
-// anID draws the id of a version of key, mostly one that there is.
+// anID draws the id of a version of key, mostly of an existing one.
 func (w *world) anID(key string) string {
 	ids := []string{object.NullVersion, "CAEQAAAAAAAAAAAAAAAA", "nonsense"}
 	for _, v := range w.m.versions[key] {
@@ -429,7 +429,7 @@ func (w *world) scan(*rapid.T) {
 	}
 }
 
-// check compares the statistics, and that no file is left that nothing names.
+// check compares the statistics, and checks that no unreferenced file is left.
 func (w *world) check(*rapid.T) {
 	var want object.BucketStat
 	files := 0
@@ -475,7 +475,7 @@ func memFiles(t rapid.TB, fs vfs.FS, dir string) (files []string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	slices.Sort(names) // which come in any order
+	slices.Sort(names) // their order is not defined
 	for _, name := range names {
 		path := fs.PathJoin(dir, name)
 		info, err := fs.Stat(path)

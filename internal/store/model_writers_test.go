@@ -186,7 +186,7 @@ func (w *world) symlink(*rapid.T) {
 	w.add(got, "", nil, &p.Attributes, stocktake.Symlink)
 }
 
-// append appends, mostly where it may.
+// append appends, mostly at the end of the object.
 func (w *world) append(*rapid.T) {
 	p := object.Put{Bucket: "b", Key: w.key("key"), Attributes: w.attributes(), Size: -1}
 	for key, versions := range w.m.versions {
@@ -275,7 +275,7 @@ func (w *world) initiate(*rapid.T) {
 	w.m.attributes[got.ID] = p.Attributes
 }
 
-// anUpload draws an upload, mostly one that there is.
+// anUpload draws an upload, mostly an existing one.
 func (w *world) anUpload() (object.UploadID, *upload) {
 	ids := slices.Sorted(maps.Keys(w.m.uploads))
 	ids = append(ids, "0123456789ABCDEF0123456789ABCDEF", "nonsense")
@@ -389,7 +389,7 @@ func (w *world) complete(*rapid.T) {
 	}
 	got, err := w.s.CompleteUpload(w.t.Context(), by, id, object.Completion{Parts: wanted})
 	if wantErr != nil {
-		// Two mistakes at once may be told in either order.
+		// Of two mistakes, either may be reported first.
 		if err == nil || !errors.Is(err, wantErr) && !errors.Is(err, object.ErrInvalidPart) {
 			w.t.Fatalf("complete %v: %v, want %v", wanted, err, wantErr)
 		}

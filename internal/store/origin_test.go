@@ -13,9 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// Every change that does not say who makes it is refused, and nothing is
-// changed. A method that is neither listed here nor takes an origin fails the
-// test: it has to say which of the two it is.
+// Every change without an origin is refused and changes nothing. A method that
+// takes no origin fails the test unless it is listed here.
 func TestChangesNeedAnOrigin(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
 	ctx := t.Context()

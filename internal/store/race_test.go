@@ -2,5 +2,6 @@
 
 package store_test
 
-// raceDetector: Pebble then checks itself, for which it allocates.
+// raceDetector is true under the race detector, where Pebble checks itself and
+// allocates for it.
 const raceDetector = true

@@ -90,8 +90,8 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// TestScanAllocatesNothing per record: what it allocates does not depend on how
-// many there are.
+// TestScanAllocatesNothing checks that a scan allocates nothing per record: its
+// allocations do not depend on the number of records.
 func TestScanAllocatesNothing(t *testing.T) {
 	if raceDetector {
 		t.Skip("the index allocates by itself")

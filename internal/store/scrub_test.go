@@ -79,7 +79,7 @@ func TestScrubFindsDamage(t *testing.T) {
 	}
 }
 
-// Without the keys the files of encrypted objects are checked all the same.
+// The files of encrypted objects are checked even without the keys.
 func TestScrubWithoutKeys(t *testing.T) {
 	dir := t.TempDir()
 	s, files := scrubbed(t, dir)

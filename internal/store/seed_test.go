@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/seed"
 )
 
-// What seed writes is what the store would have written, except the bytes.
+// Package seed writes the same rows as the store, without the bytes of objects.
 func TestSeed(t *testing.T) {
 	const n = 20_000
 	s := loaded(t, object.Unversioned, uniform(n))

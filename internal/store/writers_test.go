@@ -103,7 +103,7 @@ func checkRanges(t *testing.T, s *store.Store, key string, want []byte) {
 	}
 }
 
-// TestAppendRace: of appends at one position one is done.
+// TestAppendRace: of several appends at one position, one succeeds.
 func TestAppendRace(t *testing.T) {
 	s := open(t, "data", quiet(vfs.NewMem()))
 	bucket(t, s, object.Unversioned)
@@ -164,7 +164,7 @@ func pieced(t *testing.T, s *store.Store, key string) []byte {
 	return data
 }
 
-// TestOpenContentOutlivesItsObject reads objects that are gone.
+// TestOpenContentOutlivesItsObject reads objects after their deletion.
 func TestOpenContentOutlivesItsObject(t *testing.T) {
 	mem := vfs.NewMem()
 	s := open(t, "data", quiet(mem))

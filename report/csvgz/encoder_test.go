@@ -163,7 +163,7 @@ func TestNoRows(t *testing.T) {
 	}
 }
 
-// The same records make the same bytes, whatever went before and however they
+// The same records make the same bytes, whatever was encoded before and however they
 // are batched.
 func TestSameBytes(t *testing.T) {
 	recs := archive(rand.New(rand.NewPCG(5, 6)), 20000)
@@ -188,7 +188,7 @@ func TestSameBytes(t *testing.T) {
 	}
 }
 
-// Rows that change permanently soon get new codes.
+// If the kind of rows changes permanently, the encoder soon makes new codes.
 func TestRowsThatChange(t *testing.T) {
 	rnd := rand.New(rand.NewPCG(9, 10))
 	recs := append(lake(rnd, 40000), photos(rnd, 40000)...)
@@ -231,7 +231,7 @@ func TestFailingWriter(t *testing.T) {
 	recs := lake(rand.New(rand.NewPCG(1, 2)), 3000)
 	e := newEncoder(t, allColumns)
 	want := encode(t, allColumns, recs, 100)
-	want = want[10 : len(want)-10] // the joiner's are before and behind the piece
+	want = want[10 : len(want)-10] // without the bytes that the joiner writes before and after the piece
 	for n := 1; ; n++ {
 		w := &failing{n: n}
 		e.Reset(w)

@@ -10,5 +10,5 @@ func (e *Encoder) ChangeCodes(counts [numLiterals + numDistances]uint32) {
 	e.cursor = c.block(e)
 }
 
-// NumCounts is how many counts there are.
+// NumCounts is the number of counts.
 const NumCounts = numLiterals + numDistances

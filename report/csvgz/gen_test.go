@@ -13,7 +13,7 @@ import (
 )
 
 // allColumns are the columns of a report of current versions with every
-// optional field but those of access tracking.
+// optional field except those of access tracking.
 var allColumns = []stocktake.Field{
 	stocktake.FieldBucket, stocktake.FieldKey,
 	stocktake.FieldSize, stocktake.FieldLastModifiedDate, stocktake.FieldETag, stocktake.FieldStorageClass,
@@ -23,7 +23,7 @@ var allColumns = []stocktake.Field{
 
 const benchBucket = "lake-production"
 
-// A workload makes the records of a bucket; the same seed makes the same.
+// A workload generates the records of a bucket; the same seed yields the same records.
 type workload struct {
 	name string
 	make func(rnd *rand.Rand, n int) []stocktake.Record
@@ -135,7 +135,7 @@ func chinese(rnd *rand.Rand, n int) []stocktake.Record {
 	})
 }
 
-// sorted makes records of the keys that key returns.
+// sorted returns records with the keys that key returns.
 func sorted(rnd *rand.Rand, n int, key func(i int) string) []stocktake.Record {
 	keys := make([]string, n)
 	for i := range keys {
@@ -176,7 +176,7 @@ func object(rnd *rand.Rand, key string) stocktake.Record {
 	return r
 }
 
-// pack lays the bytes of recs side by side, as a scan does.
+// pack copies the bytes of recs into one buffer, as a scan does.
 func pack(recs []stocktake.Record) []stocktake.Record {
 	var arena []byte
 	keep := func(b []byte) []byte {

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/csvrow"
 )
 
-// Every code is complete, keeps its limits, assigns more frequent symbols no
-// longer codes, and costs no more than a code of fixed length.
+// Every code is complete and within its limits. It gives a more frequent symbol no longer
+// code than a rarer one, and costs no more than a code of fixed length.
 func TestFit(t *testing.T) {
 	limits := []limit{{csvrow.UpperHex, 7}, {csvrow.Decimal, 5}, {`-%"`, 8}}
 	rapid.Check(t, func(t *rapid.T) {
@@ -67,7 +67,7 @@ func TestOneSymbol(t *testing.T) {
 }
 
 // checkCode checks that lens are those of a complete code, and that canonical
-// makes it: no code begins another.
+// makes it: no code is a prefix of another.
 func checkCode(t *rapid.T, lens []uint8, most uint8) {
 	t.Helper()
 	space := 0

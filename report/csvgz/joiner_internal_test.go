@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The CRC-32 of two parts combined is that of the whole, whatever their lengths.
+// The combined CRC-32 of two parts is that of the whole, whatever their lengths.
 func TestCombineCRC32(t *testing.T) {
 	rnd := rand.NewChaCha8([32]byte{7})
 	content := make([]byte, 100_000)

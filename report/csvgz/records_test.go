@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The stream of any records, in any columns, cut into any batches, with codes
-// changed at any time, is that of the plain encoder's rows.
+// Whatever the records, the columns and the batches, and whenever the codes change, the
+// stream contains the rows of the plain encoder.
 func TestAnyRecords(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		anyRecords(t, func(n int) int { return rapid.IntRange(0, n-1).Draw(t, "choice") })
@@ -38,8 +38,8 @@ func FuzzAnyRecords(f *testing.F) {
 	})
 }
 
-// The same for more rows than can be drawn one by one: those of a bucket, in
-// which any column may change, with codes that change at any time.
+// The same with more rows than rapid can draw one by one: rows of a bucket in which any
+// column may change, with codes that change at any time.
 func TestManyRecords(t *testing.T) {
 	for seed := range uint64(40) {
 		rnd := rand.New(rand.NewPCG(seed, 0))
@@ -122,7 +122,7 @@ func anyRecords(t failer, choose choice) {
 			}
 			want = append(want, text...)
 			rows, size = rows+int64(len(batch)), size+n
-			for i := range batch { // it keeps nothing of the batch
+			for i := range batch { // the encoder must not keep the batch
 				clear(batch[i].Key)
 				clear(batch[i].VersionID)
 				clear(batch[i].ETag.Text)
@@ -158,7 +158,7 @@ func (choose choice) columns() []stocktake.Field {
 	return columns
 }
 
-// counts make some codes very long and some short.
+// counts returns counts that make some codes very long and some short.
 func (choose choice) counts() (counts [csvgz.NumCounts]uint32) {
 	seed, steep := uint32(choose(1<<16)), uint32(1+choose(24))
 	for i := range counts {
@@ -267,7 +267,7 @@ func (choose choice) time(last int64) int64 {
 		return last + int64(choose(1<<16)) - 1
 	case 3:
 		return int64(choose.number())
-	case 4: // the first and the last that a row can show, and what is just outside
+	case 4: // the bounds of what a row can show, and the values just outside
 		return choose.of(-62167219201, -62167219200, 253402300799, 253402300800)
 	}
 	return 1772668800 + int64(choose(400))*86400 + int64(choose(1<<16))

@@ -1,6 +1,6 @@
 package parquet
 
-// Stored returns keys as they stand in files.
+// Stored returns keys in the form that files contain.
 func Stored(keys [][]byte) (stored [][]byte) {
 	for _, k := range keys {
 		stored = append(stored, appendText(nil, k))
@@ -10,8 +10,8 @@ func Stored(keys [][]byte) (stored [][]byte) {
 
 const MaxFooter = maxFooter
 
-// A Meta is a footer that makes any claim: each row group has the rows, and each of
-// its chunks 50 bytes from an offset on.
+// A Meta is a footer that may claim anything: each row group has the rows, and each of
+// its chunks has 50 bytes, beginning at an offset.
 type Meta struct {
 	Rows    int64
 	Columns []MetaColumn

@@ -13,9 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report/parquet"
 )
 
-// A file that breaks off anywhere, or in which any byte is another, is an error
-// or has rows: the reader does not panic, and never ends with fewer rows and no
-// error.
+// If a file is cut anywhere, or any of its bytes is changed, the reader returns an error or
+// all rows: it does not panic, and never ends early without an error.
 func TestDamaged(t *testing.T) {
 	whole := shard(t, allColumns, 16, mixed())
 	want, err := read(t, whole, allColumns)

@@ -54,7 +54,7 @@ func shard(tb testing.TB, columns []stocktake.Field, piece int, records []stockt
 	return file.Bytes()
 }
 
-// file is a shard in memory.
+// A file is a shard in memory.
 type file []byte
 
 func (f file) Size() int64 { return int64(len(f)) }
@@ -66,7 +66,7 @@ func (f file) Open(_ context.Context, offset, length int64) (io.ReadCloser, erro
 	return io.NopCloser(io.NewSectionReader(bytes.NewReader(f), offset, length)), nil
 }
 
-// read reads all rows as text; rows at fault are their errors.
+// read returns all rows as text; a faulty row is the text of its error.
 func read(tb testing.TB, b []byte, columns []stocktake.Field) (rows []string, err error) {
 	r := parquet.Format.NewReader(columns)
 	defer r.Close()
@@ -114,7 +114,7 @@ func mixed() []stocktake.Record {
 	return records
 }
 
-// The golden file is what foreign readers are tried with, too, by interop.
+// The golden file is also the one that interop reads with foreign readers.
 func TestGolden(t *testing.T) {
 	const golden = "testdata/golden.parquet"
 	got := shard(t, allColumns, 16, mixed())
@@ -178,7 +178,7 @@ func TestParseSchema(t *testing.T) {
 	}
 }
 
-// The output is UTF-8 for any keys, and they are read back.
+// The output is UTF-8 whatever the keys are, and the reader returns the same keys.
 func TestAnyKeys(t *testing.T) {
 	columns := allColumns[:2]
 	rapid.Check(t, func(rt *rapid.T) {
@@ -209,8 +209,8 @@ func TestAnyKeys(t *testing.T) {
 	})
 }
 
-// After a first piece, filling pages allocates nothing, and what finishing them
-// allocates is small compared with their rows.
+// After the first piece, filling pages does not allocate, and finishing them allocates
+// little compared with the size of their rows.
 func TestEncodeDoesNotAllocate(t *testing.T) {
 	records := membucket.Records(1 << 15)
 	e, err := parquet.New("photos", benchColumns)

@@ -208,13 +208,13 @@ func drawOptions(t *rapid.T) rollup.Options {
 	}
 }
 
-// The parts of any cut, merged, are what adding up in maps yields.
+// However the records are cut, the merged parts equal the sums in maps.
 func TestMergeIsTheWhole(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		opts := drawOptions(t)
 		records := draw(t, opts.Prefix, opts.Versions)
 		parts := build(t, opts, records)
-		if !opts.Versions { // else parts may have the same keys, and come in order
+		if !opts.Versions { // otherwise parts may share keys, and are in order
 			parts = rapid.Permutation(parts).Draw(t, "order")
 		}
 		got := rollup.Merge(parts...)
@@ -225,8 +225,8 @@ func TestMergeIsTheWhole(t *testing.T) {
 	})
 }
 
-// With more prefixes than are kept, the kept ones are the largest, exact and the
-// same for each cut, and what is folded is the rest.
+// If there are more prefixes than are kept, the kept ones are the largest, with exact
+// counts that do not depend on the cut, and the rest is folded.
 func TestFoldedPrefixes(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		rollup.KeepPrefixes(t, rapid.IntRange(1, 4).Draw(rt, "kept"))
@@ -282,7 +282,7 @@ func checkFolds(t *rapid.T, want, got *rollup.Rollup, exact bool) {
 	}
 }
 
-// direct returns what is under prefix and under none of the prefixes below it.
+// direct returns the totals directly under prefix, without those of the prefixes below it.
 func direct(all map[rollup.Key]rollup.Tally, want *rollup.Rollup, prefix rollup.Key) rollup.Tally {
 	d := all[prefix]
 	if strings.Count(string(prefix[len(want.Root):]), "/") == want.Depth {

@@ -396,7 +396,7 @@ func manyFiles(t *testing.T, d destination) {
 	}
 }
 
-// room: content that fits can be written.
+// room: content that fits into the reported room can be written.
 func room(t *testing.T, d destination) {
 	n, err := d.FreeSpace(t.Context())
 	if err != nil || n < -1 {

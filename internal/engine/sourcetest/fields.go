@@ -30,7 +30,7 @@ func (s *subject) recordOf(o *Object, got *stocktake.Record) stocktake.Record {
 	}
 	if o.Type == stocktake.Symlink {
 		want.Size = 0
-		want.Missing = got.Missing // a store may tell of its target instead, which need not exist
+		want.Missing = got.Missing // a store may report the state of its target, which need not exist
 	}
 	if s.can.MD5 && o.Type == stocktake.Normal {
 		want.ETag = stocktake.ETag{Sum: md5.Sum([]byte(o.Body))}

@@ -94,7 +94,7 @@ func (s *subject) versioned() {
 		s.putSize("猫", i)
 	}
 	s.SetVersioning(false)
-	s.putSize("d/e", 5) // the null version is amid the others
+	s.putSize("d/e", 5) // the null version is among the others
 	s.put("z")
 	s.SetVersioning(true)
 	s.putSize("d/e", 6)

@@ -63,13 +63,13 @@ type Abilities struct {
 	// CurrentIDs says that scans of current versions return their version ids.
 	CurrentIDs bool
 
-	S3Classes   bool                     // it has the classes of S3, and STANDARD where an Object says Standard
+	S3Classes   bool                     // it has the classes of S3; Standard of an Object becomes STANDARD
 	Classes     []stocktake.StorageClass // besides the standard one
 	Types       []stocktake.ObjectType   // besides Normal
-	NoTypes     bool                     // records do not tell the types, but that Multipart is set
+	NoTypes     bool                     // records have no types, except Multipart
 	ACLs        []stocktake.ACL          // besides DefaultACL
 	OwnACLs     bool                     // an object that is put without ACL is reported as Private
-	NoACLs      bool                     // the store does not tell ACLs
+	NoACLs      bool                     // records have no ACLs
 	NoChecksums bool                     // it does not report whether an object has a CRC-64
 	Tags        bool
 	Encryption  bool

@@ -69,7 +69,7 @@ func versions(t *testing.T, s *subject) {
 	s.SetVersioning(true)
 	for i := range 3 {
 		s.putSize("a", i)
-		s.putSize(between, i) // between versions of a, if the order were one of text
+		s.putSize(between, i) // would sort between versions of a if the order were that of text
 	}
 	s.Delete("a")
 	s.putSize("a", 9)
@@ -78,7 +78,7 @@ func versions(t *testing.T, s *subject) {
 		s.Delete("b")
 		s.DeleteVersion("b", id)
 	} else {
-		s.Delete("b") // never was
+		s.Delete("b") // never existed
 	}
 	s.putSize("c", 1)
 	s.Delete("c")

@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// random returns n bytes that follow from n.
+// random returns n pseudo-random bytes, the same for the same n.
 func random(n int) []byte {
 	b := make([]byte, n)
 	src := rand.NewChaCha8([32]byte{byte(n)})
@@ -90,7 +90,7 @@ func TestOperationsFailOnce(t *testing.T) {
 	}
 }
 
-// Where the disk is full, whichever operation finds it, the error says so.
+// If the disk is full, the error says so, whichever operation fails.
 func TestFullDisk(t *testing.T) {
 	for n := int64(1); ; n++ {
 		mem := vfs.NewMem()
@@ -165,8 +165,8 @@ func onDisk(t *testing.T, data []byte) *Dir {
 	return d
 }
 
-// Ranges of many chunks are right, whether the next chunk is filled while one is
-// written or afterwards, and when all large chunks are in use.
+// Ranges of many chunks are read correctly, whether the next chunk is filled while one
+// is written or afterwards, and also if all large chunks are in use.
 func TestLongRanges(t *testing.T) {
 	const size = 2<<20 + 12_345
 	data := random(size)
@@ -235,8 +235,8 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A client that leaves in the middle costs nothing that is not given back, and
-// the file can be closed at once.
+// If a client leaves in the middle of a read, all its chunks are returned, and the
+// file can be closed at once.
 func TestWriterFails(t *testing.T) {
 	const size = 4 << 20
 	d := onDisk(t, random(size))
@@ -261,8 +261,8 @@ func TestWriterFails(t *testing.T) {
 	}
 }
 
-// Damage in a chunk that is filled ahead ends the range at the chunk's beginning
-// at the latest, and is told once.
+// Damage in a chunk that is filled ahead ends the range no later than at the
+// beginning of the chunk, and is reported once.
 func TestDamageAhead(t *testing.T) {
 	const size, at = 4 << 20, 3<<20 + 5
 	data := random(size)

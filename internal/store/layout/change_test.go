@@ -56,7 +56,7 @@ func TestChangesComeBack(t *testing.T) {
 	})
 }
 
-// FuzzDecodeChange: what lies in the index broken is an error, not a panic.
+// FuzzDecodeChange: a malformed entry is an error, not a panic.
 func FuzzDecodeChange(f *testing.F) {
 	r := &Row{Info: object.Info{Key: "k", ETag: stocktake.ETag{Text: []byte("e")}}, Seq: 1}
 	f.Add(AppendChange(nil, &Change{Type: 1, Row: r, By: object.Origin{Principal: "1"}}))

@@ -17,8 +17,8 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// TestLayout freezes the bytes of docs/formats/store.md: a store written today
-// must be read by every later version.
+// TestLayout freezes the bytes of docs/formats/store.md: every later version
+// must read a store that was written today.
 func TestLayout(t *testing.T) {
 	at := time.UnixMilli(1767628800123).UTC()
 	var out bytes.Buffer

@@ -73,8 +73,8 @@ func TestRowsComeBack(t *testing.T) {
 	})
 }
 
-// FuzzDecodeRow: what lies in the index broken is an error, not a panic; and
-// what is understood is written as it was read.
+// FuzzDecodeRow: a malformed row is an error, not a panic; a valid row is encoded
+// to the bytes from which it was decoded.
 func FuzzDecodeRow(f *testing.F) {
 	r := &Row{Info: object.Info{Key: "k", ETag: stocktake.ETag{Text: []byte("e")}, Tags: []object.Tag{{Key: "a", Value: "b"}}}, Seq: 1}
 	f.Add([]byte("k"), AppendRow(nil, r))
