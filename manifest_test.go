@@ -207,12 +207,12 @@ func TestIncrementalManifestVector(t *testing.T) {
 		}
 	}
 	for name, doc := range map[string]string{
-		"no start":        strings.Replace(want, "startTimestamp", "creationTimestamp", 1),
-		"no end":          strings.Replace(want, `"endTimestamp":"1767629400",`, "", 1),
-		"empty window":    strings.Replace(want, "1767629400", "1767628800", 1),
-		"end is a number": strings.Replace(want, `"1767629400"`, "1767629400", 1),
-		"gap backwards":   strings.Replace(withGap, "00000000000000000012", "00000000000000000006", 1),
-		"gap is no array": strings.Replace(withGap, `"gaps":[{`, `"gaps":{"x":[{`, 1) + "}",
+		"no start":             strings.Replace(want, "startTimestamp", "creationTimestamp", 1),
+		"no end":               strings.Replace(want, `"endTimestamp":"1767629400",`, "", 1),
+		"empty window":         strings.Replace(want, "1767629400", "1767628800", 1),
+		"end is a number":      strings.Replace(want, `"1767629400"`, "1767629400", 1),
+		"gap backwards":        strings.Replace(withGap, "00000000000000000012", "00000000000000000006", 1),
+		"gaps is not an array": strings.Replace(withGap, `"gaps":[{`, `"gaps":{"x":[{`, 1) + "}",
 	} {
 		if _, err := stocktake.ParseManifest([]byte(doc)); err == nil {
 			t.Errorf("%s: accepted", name)

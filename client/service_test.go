@@ -68,7 +68,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.t.Errorf("%s %s is not signed", r.Method, r.URL)
 	}
 	if q["inventory"] == nil || q.Get("inventory") != "" {
-		s.t.Errorf("%s %s is no request on inventory", r.Method, r.URL)
+		s.t.Errorf("%s %s is not a request for inventories", r.Method, r.URL)
 	}
 	if s.answer != nil && s.answer(w, r) {
 		return

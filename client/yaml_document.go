@@ -130,7 +130,7 @@ func (n names) fields(parse func(string) (stocktake.Field, bool)) (fields []stoc
 	return fields, nil
 }
 
-func (n name) unknown() error { return fmt.Errorf("line %d: %.40q is not known here", n.line, n.text) }
+func (n name) unknown() error { return fmt.Errorf("line %d: unknown name %.40q", n.line, n.text) }
 
 // newDocument returns the document that describes c.
 func newDocument(c *stocktake.InventoryConfiguration) *document {

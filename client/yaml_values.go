@@ -105,7 +105,7 @@ func (v *sseOSS) UnmarshalYAML(n *yaml.Node) error {
 		return n.Decode((*bool)(v))
 	}
 	if len(n.Content) > 0 {
-		return fmt.Errorf("line %d: %.40q is not known here: SSE-OSS takes no key", n.Content[0].Line, n.Content[0].Value)
+		return fmt.Errorf("line %d: unknown name %.40q: SSE-OSS takes no key", n.Content[0].Line, n.Content[0].Value)
 	}
 	*v = true
 	return nil
@@ -123,7 +123,7 @@ func (v *sseKMS) UnmarshalYAML(n *yaml.Node) error {
 	}
 	for pair := range slices.Chunk(n.Content, 2) {
 		if pair[0].Value != "keyId" {
-			return fmt.Errorf("line %d: %.40q is not known here, which has keyId", pair[0].Line, pair[0].Value)
+			return fmt.Errorf("line %d: unknown name %.40q; the name here is keyId", pair[0].Line, pair[0].Value)
 		}
 	}
 	v.on = true
@@ -172,7 +172,7 @@ func yamlError(err error) error {
 	}
 	said := typeError.Errors[0]
 	if m := unknownName.FindStringSubmatch(said); m != nil {
-		return fmt.Errorf("%s%.40q is not known here, which has %s", m[1], m[2], members[m[3]])
+		return fmt.Errorf("%sunknown name %.40q; the names here are %s", m[1], m[2], members[m[3]])
 	}
 	if m := wrongType.FindStringSubmatch(said); m != nil {
 		expected := "a text"

@@ -39,7 +39,7 @@ func TestConsole(t *testing.T) {
 	b.typeInto(t, "#key", testserver.AccessKeyID)
 	b.typeInto(t, "#secret", "wrong")
 	b.press(t, "main button")
-	b.waitFor(t, "There is no such access key")
+	b.waitFor(t, "The access key does not exist")
 	b.typeInto(t, "#secret", testserver.AccessKeySecret)
 	b.press(t, "main button")
 	b.waitFor(t, "Newest report")
@@ -115,7 +115,7 @@ func TestConsole(t *testing.T) {
 	b.waitFor(t, "The last run failed")
 	b.press(t, ".note.bad a")
 	b.waitFor(t, "Why it failed, and what to do")
-	b.waitFor(t, "make the bucket")
+	b.waitFor(t, "create the bucket")
 	b.look(t, "failure")
 
 	b.useWebhooks(t, w)

@@ -191,7 +191,7 @@ func checkMounts(t *testing.T, where string, m manifests, p corev1.PodSpec) {
 	}
 	for _, mount := range p.Containers[0].VolumeMounts {
 		if !volumes[mount.Name] {
-			t.Errorf("%s: mounts %s, which is no volume", where, mount.Name)
+			t.Errorf("%s: mounts %s, which is not a volume", where, mount.Name)
 		}
 	}
 }

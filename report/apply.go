@@ -26,7 +26,7 @@ type ApplyOptions struct {
 var (
 	ErrNotJoined = errors.New("the reports do not join")
 	ErrLost      = errors.New("changes are lost")
-	ErrUnsuited  = errors.New("the reports do not have what is needed")
+	ErrUnsuited  = errors.New("the reports lack what apply needs")
 )
 
 // isTable returns ErrUnsuited for a report of changes.
@@ -125,7 +125,7 @@ func (a *Applied) join(windows []*Report) error {
 	for _, w := range windows {
 		switch {
 		case !w.Incremental():
-			return fmt.Errorf("%s: %w: it is a full report; one alone is brought forward", w.Key, ErrUnsuited)
+			return fmt.Errorf("%s: %w: it is a full report; apply takes only one, the first", w.Key, ErrUnsuited)
 		case w.Summary == nil || w.Summary.Window == nil:
 			return fmt.Errorf("%s: %w: it has no summary that says which changes it has", w.Key, ErrUnsuited)
 		case w.Summary.Bucket != s.Bucket || w.Summary.Configuration != s.Configuration:
@@ -209,7 +209,7 @@ func (a *Applied) suits(w *Report) error {
 			return fmt.Errorf("%s: %w: the configuration filters by %s, and the windows lack the column %s", w.Key, ErrUnsuited, c.name, c.column)
 		}
 		if a.versions {
-			return fmt.Errorf("%s: %w: the configuration filters versions by %s: which version is the latest cannot be told without those that it leaves out", w.Key, ErrUnsuited, c.name)
+			return fmt.Errorf("%s: %w: the configuration filters versions by %s: the latest version is unknown without the versions that the filter leaves out", w.Key, ErrUnsuited, c.name)
 		}
 	}
 	if filtered {

@@ -146,8 +146,8 @@ func (m *applier) applyVersion(c *Row) error {
 	return nil
 }
 
-// applyCurrent applies a change to the current version of a key, of which the report
-// has one row at most: none if the filter leaves it out.
+// applyCurrent applies a change to the current version of a key. The report has at
+// most one row of the key: none if the filter leaves it out.
 func (m *applier) applyCurrent(c *Row) {
 	m.group = m.group[:0]
 	if c.Change.RecordType == stocktake.RecordDelete {

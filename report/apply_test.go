@@ -374,7 +374,7 @@ func TestApplyRefuses(t *testing.T) {
 		{
 			"all versions, filtered", true, written(func(s *series) { s.full.Filter.UpperSizeBound = 100 }),
 			report.ErrUnsuited,
-			[]string{w0, "filters versions by size", "which version is the latest"},
+			[]string{w0, "filters versions by size", "the latest version is unknown"},
 		},
 		{"an update of a version that is not there", true, written(func(s *series) {
 			c := &s.windows[1].changes[0]

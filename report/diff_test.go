@@ -20,7 +20,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// changed returns records of which some were removed, added or changed. The
+// changed returns the records after some were removed, added or changed. The
 // versions of a key keep their order, except that a new one comes first.
 func changed(t *rapid.T, records []stocktake.Record) []stocktake.Record {
 	var out []stocktake.Record

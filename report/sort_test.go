@@ -25,7 +25,7 @@ func shuffled(t *testing.T, f report.Format, records []stocktake.Record) *report
 	return r
 }
 
-// records of which each has several versions, newest first.
+// records with several versions each, newest first.
 func versioned(n int64) []stocktake.Record {
 	records := membucket.Records(n)
 	for i := range records {

@@ -16,7 +16,7 @@ const (
 	maxSummarySize = 256 << 20
 
 	// maxSummaryPart bounds what is decoded of it at once: one file, or any other
-	// member. The longest file of ours, with its pieces and keys, has 16 KiB.
+	// member. The longest file that Stocktake writes, with its pieces and keys, has 16 KiB.
 	maxSummaryPart = 256 << 10
 )
 

@@ -206,7 +206,7 @@ func (v *verifier) summary(ctx context.Context) (*stocktake.Summary, error) {
 	return s, nil
 }
 
-// checksum checks manifest.checksum, which every report of ours has.
+// checksum checks manifest.checksum, which every report of Stocktake has.
 func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) error {
 	key := v.rep.sibling(ChecksumName)
 	got, err := read(ctx, v.rep.bucket, key, maxChecksumSize)

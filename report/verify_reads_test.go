@@ -21,7 +21,7 @@ func TestShardsAreReadOnce(t *testing.T) {
 				size += f.Size
 			}
 			const (
-				documents = 1 << 20  // at most, of the manifest and what is beside it
+				documents = 1 << 20  // at most, of the manifest and the documents next to it
 				footer    = 64 << 10 // what is read at the end of a shard
 			)
 			counted := &countingBucket{Bucket: dst}

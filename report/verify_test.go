@@ -136,7 +136,7 @@ func TestVerifyFinds(t *testing.T) {
 			[]report.Check{report.CheckFormat, report.CheckMD5, report.CheckSHA256, report.CheckSize},
 		},
 		{
-			"shard is no gzip", file(shard1, func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }),
+			"shard is not gzip", file(shard1, func(b []byte) []byte { return bytes.Repeat([]byte("x"), len(b)) }),
 			[]report.Check{report.CheckFormat, report.CheckMD5, report.CheckRange, report.CheckRows, report.CheckSHA256, report.CheckTotals},
 		},
 		{

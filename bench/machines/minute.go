@@ -190,7 +190,7 @@ func (b *minuteBench) minute(ctx context.Context, due time.Time, before clusterL
 		fmt.Fprintf(os.Stderr, "%s\n", text)
 	}
 	if good != b.configurations || runs != b.configurations {
-		return fmt.Errorf("%d runs, of which %d succeeded with %d objects; %d are due", runs, good, b.objects, b.configurations)
+		return fmt.Errorf("%d runs; %d succeeded with %d objects; %d are due", runs, good, b.objects, b.configurations)
 	}
 	return nil
 }

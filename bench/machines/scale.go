@@ -73,8 +73,8 @@ func (b *scaleBench) shape(ctx context.Context, shape string, workers []int) err
 	return nil
 }
 
-// with makes two runs with the given number of workers, of which the first also
-// serves the API.
+// with makes two runs with the given number of workers. The first worker also serves
+// the API.
 func (b *scaleBench) with(ctx context.Context, shape string, workers int) (took [2]time.Duration, busy [2]float64, err error) {
 	dir := filepath.Join(b.Work, fmt.Sprintf("%s-%d", shape, workers))
 	if err := os.Mkdir(dir, 0o700); err != nil {

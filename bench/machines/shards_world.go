@@ -181,7 +181,7 @@ func (w *shardsWorld) scan(ctx context.Context, src engine.Source, dst engine.De
 			return nil, err
 		}
 		if len(work.Runs) != 1 {
-			return nil, fmt.Errorf("%d runs go on", len(work.Runs))
+			return nil, fmt.Errorf("%d runs are in progress", len(work.Runs))
 		}
 		w.worked = time.Since(begun)
 	}

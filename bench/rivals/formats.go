@@ -34,7 +34,7 @@ func Formats(ctx context.Context, args []string) error {
 	b := formatsBench{Contest: experiment.Contest{Experiment: experiment.New("formats", "folder for the rows and what is written, which is removed in the end")}}
 	objects := experiment.Set(b.Flags, "objects", "1000000", "rows; 10^7 take 9 GB of memory, 4 without parquet-go", experiment.AtLeast(1))
 	count := experiment.Set(b.Flags, "count", "5", "how often each is measured, in turn; the median counts", experiment.AtLeast(1))
-	workers := experiment.Set(b.Flags, "workers", "2", "goroutines of ours, each with a part of the rows; DuckDB has two threads", experiment.AtLeast(1))
+	workers := experiment.Set(b.Flags, "workers", "2", "goroutines of Stocktake and parquet-go, each with a part of the rows; DuckDB has two threads", experiment.AtLeast(1))
 	withParquetGo := b.Flags.Bool("parquet-go", true, "measure parquet-go's generic writer")
 	withDuckDB := b.Flags.Bool("duckdb", true, "measure DuckDB, which takes cgo and a build of a minute")
 	return b.Main(ctx, args, func(ctx context.Context) error {

@@ -49,6 +49,6 @@ func TestCompressor(t *testing.T) {
 		t.Errorf("%+v of %d bytes, error %v", c, 2*len(rows), err)
 	}
 	if err := k.compress(&c, strings.NewReader("no gzip")); err == nil {
-		t.Error("no error for what is no shard")
+		t.Error("no error for bytes that are not a shard")
 	}
 }

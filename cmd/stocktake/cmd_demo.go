@@ -105,7 +105,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 	sayf(con.out, "== A server on %s\n", s.Endpoint())
 	for _, b := range []string{demoBucket, demoReports} {
 		if _, err := oc.PutBucket(ctx, &oss.PutBucketRequest{Bucket: oss.Ptr(b)}); err != nil {
-			return fmt.Errorf("make bucket %s: %w", b, err)
+			return fmt.Errorf("create bucket %s: %w", b, err)
 		}
 	}
 	tree, err := transfer.FindFiles(from)

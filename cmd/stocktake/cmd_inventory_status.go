@@ -30,7 +30,7 @@ type inventoryStatus struct {
 // Run prints one line a configuration.
 func (c *inventoryStatus) Run(ctx context.Context, con console) error {
 	if c.Watch && c.Every < 100*time.Millisecond {
-		return usagef("--every: at least 100ms")
+		return usagef("--every: must be at least 100ms")
 	}
 	oc, err := c.ossClient()
 	if err != nil {

@@ -24,7 +24,7 @@ func TestStatusOfLateRuns(t *testing.T) {
 	}
 }
 
-// The age of the last success and what is published stand beside a run that failed.
+// A failed run is shown with the age of the last success and what is published.
 func TestStatusOfSuccess(t *testing.T) {
 	var out strings.Builder
 	all := []stocktake.InventoryStatus{

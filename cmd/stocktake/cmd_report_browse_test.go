@@ -77,7 +77,7 @@ type emulated struct {
 	cmd  *exec.Cmd
 	name string
 
-	mu     sync.Mutex // of the screen, but for what it answers to the program
+	mu     sync.Mutex // guards the screen, except its answers to the program
 	screen *vt.Emulator
 }
 
@@ -151,7 +151,7 @@ func (term *emulated) text() string {
 }
 
 // shows waits until the screen is the golden one of that name. It has a minute:
-// there is no other sign that nothing more will change.
+// nothing else shows that the screen has stopped changing.
 func (term *emulated) shows(name string) {
 	term.t.Helper()
 	path := filepath.Join("testdata", "browse", term.name+"-"+name+".txt")

@@ -36,8 +36,8 @@ func TestRefusedArguments(t *testing.T) {
 		{"a source is empty", []string{"object", "put", "", "oss://photos/a"}},
 		{"--max-runs: at least 1", []string{"serve", "--check", "--max-runs", "-1"}},
 		{"--spread: at least 0", []string{"serve", "--check", "--spread", "-1s"}},
-		{`"a" is there twice`, []string{"serve", "--check", "--webhook", "a=http://x;a=http://y"}},
-		{`"a" is there twice`, []string{"serve", "--check", "--webhook", "a=http://x", "--webhook", "b=http://y;a=http://y"}},
+		{`"a" is given twice`, []string{"serve", "--check", "--webhook", "a=http://x;a=http://y"}},
+		{`"a" is given twice`, []string{"serve", "--check", "--webhook", "a=http://x", "--webhook", "b=http://y;a=http://y"}},
 	} {
 		var out, errs bytes.Buffer
 		if code := runArgs(t, tt.args, &out, &errs); code != exitUsage || !strings.Contains(errs.String(), tt.want) {
@@ -115,7 +115,7 @@ func TestExplainInvalidArgument(t *testing.T) {
 	cfg.OptionalFields = []stocktake.Field{stocktake.FieldKey}
 	err = explain(client.New(oc).Put(t.Context(), "photos", cfg), "put")
 	if _, ok := errors.AsType[usageError](err); !ok {
-		t.Errorf("%v is no usageError", err)
+		t.Errorf("%v is not a usageError", err)
 	}
 }
 

@@ -222,7 +222,7 @@ func joinNegative(args []string) []string {
 }
 
 // uniqueNames returns the decoder of flags such as NAME=URL;NAME=URL, which refuses a
-// name that is there twice.
+// name that is given twice.
 func uniqueNames() kong.Mapper {
 	decoder := kong.NewRegistry().RegisterDefaults().ForType(reflect.TypeFor[map[string]string]())
 	return kong.MapperFunc(func(ctx *kong.DecodeContext, target reflect.Value) error {
@@ -237,7 +237,7 @@ func uniqueNames() kong.Mapper {
 		for _, pair := range kong.SplitEscaped(text, ctx.Value.Tag.MapSep) {
 			name, _, _ := strings.Cut(pair, "=")
 			if named[name] {
-				return fmt.Errorf("%q is there twice", name)
+				return fmt.Errorf("%q is given twice", name)
 			}
 			named[name] = true
 		}

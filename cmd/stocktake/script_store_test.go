@@ -52,7 +52,7 @@ func smallDisk(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Defer(func() { _ = exec.Command("umount", "-l", dir).Run() })
 }
 
-// filldisk FILE [LEFT]: writes to the file until the disk is full, but for LEFT
+// filldisk FILE [LEFT]: writes to the file until the disk is full, except for LEFT
 // bytes.
 func fillDisk(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 1 || len(args) > 2 {

@@ -34,7 +34,7 @@ type UnreachableError struct {
 }
 
 func (e *UnreachableError) Error() string {
-	return fmt.Sprintf("the store %q (%s) cannot be asked: %v", e.Store, e.Endpoint, e.Err)
+	return fmt.Sprintf("the store %q (%s) cannot be reached: %v", e.Store, e.Endpoint, e.Err)
 }
 
 // Unwrap returns object.ErrUnreachable and the cause.

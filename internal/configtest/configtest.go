@@ -1,4 +1,4 @@
-// Package configtest has inventory configurations for tests.
+// Package configtest provides inventory configurations for tests.
 package configtest
 
 import (

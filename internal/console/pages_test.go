@@ -182,7 +182,7 @@ func TestFailureIsExplained(t *testing.T) {
 		t.Fatalf("%+v", run)
 	}
 	for _, path := range []string{"/buckets/photos/inventories/daily", "/buckets/photos/inventories/daily/runs/" + run.ID} {
-		want(t, b.see(t, path), "failed", "make the bucket")
+		want(t, b.see(t, path), "failed", "create the bucket")
 	}
 	want(t, b.see(t, "/"), "1 failed")
 	var data struct{ Run stocktake.Run }

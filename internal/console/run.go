@@ -35,7 +35,7 @@ func (v *visit) readRun() (*runData, error) {
 			return data, v.readWork(data)
 		}
 	}
-	return nil, &statusError{http.StatusNotFound, "there is no such run", "The history keeps a number of runs (--keep-runs); older ones are forgotten."}
+	return nil, &statusError{http.StatusNotFound, "there is no such run", "The history keeps a number of runs (--keep-runs); older ones are removed."}
 }
 
 // readWork reads which machines work on a run.

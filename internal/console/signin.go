@@ -57,13 +57,13 @@ func (v *visit) signIn() (*page, error) {
 	want, got := sha256.Sum256([]byte(kept)), sha256.Sum256([]byte(secret))
 	if same := subtle.ConstantTimeCompare(want[:], got[:]) == 1; err != nil || !same || kept == "" {
 		v.Log.Warn("a sign-in to the console failed", "address", remote(v.r))
-		shown.Wrong = "There is no such access key, or its secret is another one."
+		shown.Wrong = "The access key does not exist, or its secret is wrong."
 		return &page{Template: "sign-in", Title: "Sign in", Status: http.StatusForbidden, Data: shown}, nil
 	}
 	v.attempts.GiveBack(remote(v.r))
 	v.Proven(v.r.Context(), who.ID)
 	v.begin(key, token)
-	v.Log.Info("somebody signed in to the console", "principal", who.ID, "address", remote(v.r))
+	v.Log.Info("signed in to the console", "principal", who.ID, "address", remote(v.r))
 	return v.redirect(shown.Next)
 }
 
@@ -91,7 +91,7 @@ func (v *visit) enterByLink() (*page, error) {
 		return nil, &statusError{http.StatusForbidden, "this link has been used, or is too old", "Sign in with an access key."}
 	}
 	v.begin(key, "")
-	v.Log.Info("somebody signed in to the console by a link", "address", remote(v.r))
+	v.Log.Info("signed in to the console by a link", "address", remote(v.r))
 	return &page{Template: "entered", Title: "Signed in", Data: struct{}{}, Refresh: "/"}, nil
 }
 

@@ -29,7 +29,7 @@ func TestSignIn(t *testing.T) {
 		if a.status != http.StatusForbidden || len(a.header["Set-Cookie"]) > 0 {
 			t.Errorf("%v: %d %v", wrong, a.status, a.header["Set-Cookie"])
 		}
-		want(t, a.body, "There is no such access key, or its secret is another one.")
+		want(t, a.body, "The access key does not exist, or its secret is wrong.")
 		if strings.Contains(a.body, "other") && wrong.Get("secret") == "other" && strings.Contains(a.body, `value="other"`) {
 			t.Error("the page repeats the secret")
 		}

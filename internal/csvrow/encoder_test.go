@@ -103,7 +103,7 @@ func TestNewEncoderRefuses(t *testing.T) {
 		columns      []stocktake.Field
 	}{
 		{"no bucket", "", allColumns},
-		{"a bucket that is no bare column", "a,b", allColumns},
+		{"a bucket that cannot be a bare column", "a,b", allColumns},
 		{"no columns", "b", nil},
 		{"no key", "b", []stocktake.Field{stocktake.FieldBucket, stocktake.FieldSize}},
 		{"a column twice", "b", append(allColumns[:7:7], stocktake.FieldSize)},

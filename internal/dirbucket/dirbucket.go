@@ -1,4 +1,4 @@
-// Package dirbucket makes a folder a bucket: a destination of runs, and a place
+// Package dirbucket adapts a folder to a bucket: a destination of runs, and a place
 // to read reports from. The object with key a/b is the file b in the folder a,
 // so that any program can read it.
 package dirbucket

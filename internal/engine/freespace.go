@@ -57,8 +57,8 @@ func (r *run) fits(ctx context.Context, count int64, previous *stocktake.Summary
 	return e
 }
 
-// estimate returns, in most cases, a lower bound of the size of a report of which
-// only the number of records is known: rows compress to little more than their random
+// estimate returns, in most cases, a lower bound of the size of a report from the
+// number of its records alone: rows compress to little more than their random
 // parts. It is 0 if a filter decides how many records match.
 func (r *run) estimate(count int64) int64 {
 	cfg := &r.job.Configuration

@@ -171,8 +171,8 @@ func (r *run) documents(summary *stocktake.Summary, sums *rollup.Rollup) (*publi
 	return &publication{Manifest: m.AppendJSON(nil), Summary: about, Rollup: totals}, nil
 }
 
-// ErrRecordedLost is returned for a run that has recorded a report of which shards
-// are missing. No other report of the run can be published.
+// ErrRecordedLost is returned for a run that has recorded a report but lacks some of
+// its shards. No other report of the run can be published.
 var ErrRecordedLost = errors.New("the run has recorded a report, but shards of it are missing")
 
 // writeRecorded writes the report that an attempt of the run has recorded, unchanged,

@@ -139,8 +139,8 @@ func TestRunTogetherWithoutPages(t *testing.T) {
 	}
 }
 
-// membersThatEnd returns three runs, of which the second, or all, are ended after a while, and how
-// long it takes until each has ended.
+// membersThatEnd returns three runs, the second or all of which are ended after a while, and
+// the time after which each has ended.
 func membersThatEnd(t *testing.T, dst engine.Destination, job engine.Job, when time.Duration, all bool) (members []engine.Member, ended []time.Duration) {
 	begin := time.Now()
 	ended = make([]time.Duration, 3)

@@ -121,7 +121,7 @@ func (c Credentials) open(kind Kind, log *slog.Logger) (keys, error) {
 		}
 		return awsKeys(c, log)
 	}
-	return nil, errors.New("there are no credentials")
+	return nil, errors.New("credentials are missing")
 }
 
 func envKeys(prefix string) (keys, error) {

@@ -1,5 +1,5 @@
-// Package human writes values as people read them on a terminal or a page: numbers
-// with their thousands apart, bytes in units of 1,024, text of strangers with
+// Package human formats values for people on a terminal or a page: numbers with
+// separated thousands, sizes in units of 1,024 bytes, and text of strangers with
 // control characters escaped.
 package human
 

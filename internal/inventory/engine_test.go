@@ -168,7 +168,7 @@ func TestReasonOfAMissingDestination(t *testing.T) {
 	cfg := configuration("daily", daily)
 	cfg.Destination.Bucket = "gone"
 	w.put("photos", cfg)
-	if run := <-w.ended; run.State != stocktake.Failed || !strings.Contains(run.Reason, "make the bucket") {
+	if run := <-w.ended; run.State != stocktake.Failed || !strings.Contains(run.Reason, "create the bucket") {
 		t.Errorf("run %+v", run)
 	}
 }
@@ -194,7 +194,7 @@ func TestCheckProbesTheDestination(t *testing.T) {
 	if st := w.status("photos", "lost"); len(st.Warnings) > 0 {
 		t.Errorf("status: %q", st.Warnings)
 	}
-	const want = "the destination gone cannot be written: the specified bucket does not exist: make the bucket, or replace the configuration by one with another destination"
+	const want = "the destination gone cannot be written: the specified bucket does not exist: create the bucket, or replace the configuration by one with another destination"
 	if st, err := w.Check(t.Context(), "photos", "lost"); err != nil || len(st.Warnings) != 1 || st.Warnings[0] != want {
 		t.Errorf("check: %q, %v", st.Warnings, err)
 	}

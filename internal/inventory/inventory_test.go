@@ -52,7 +52,7 @@ func TestMain(m *testing.M) {
 type buckets struct {
 	mu          sync.Mutex
 	all         map[string]object.Bucket
-	unreachable map[string]error // why the store of a bucket cannot be asked
+	unreachable map[string]error // why the store of a bucket cannot be reached
 }
 
 // quiet discards what is logged.

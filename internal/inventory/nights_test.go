@@ -15,9 +15,9 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// mixedOutcomes is a Runner whose runs succeed, but for every seventh
-// configuration, whose runs fail, and for those called slow, which take longer
-// than a day.
+// mixedOutcomes is a Runner whose runs succeed, except those of every seventh
+// configuration, which fail, and those of configurations called slow, which take
+// longer than a day.
 type mixedOutcomes struct{ sameOutcome }
 
 func (m mixedOutcomes) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {

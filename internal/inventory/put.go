@@ -254,7 +254,7 @@ func (s *Service) checkDestination(ctx context.Context, source *object.Bucket, d
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
 		return refuse("0020-00000032", noSuchBucket)
 	case err != nil:
-		return fmt.Errorf("look at the destination bucket %s: %w", dst.Bucket, err)
+		return fmt.Errorf("look up the destination bucket %s: %w", dst.Bucket, err)
 	case s.opts.AnyDestination:
 		return nil
 	case b.Owner != "" && dst.AccountID != b.Owner:

@@ -16,7 +16,7 @@ import (
 // package: the code that returned the error knows how to correct it.
 type adviser interface {
 	error
-	Advice() string // such as "make the bucket"; empty: it has none
+	Advice() string // such as "create the bucket"; empty: it has none
 }
 
 // advice returns what to do about an error.
@@ -24,7 +24,7 @@ var advice = []struct {
 	err  error
 	text string
 }{
-	{stocktake.ErrNoSuchBucket, "make the bucket, or replace the configuration by one with another destination"},
+	{stocktake.ErrNoSuchBucket, "create the bucket, or replace the configuration by one with another destination"},
 	{stocktake.ErrAccessDenied, "give the role the right to read the bucket and to write reports to the destination (oss:PutObject)"},
 	{syscall.ENOSPC, "free space on the disk of the server, then run it again"},
 	{syscall.EDQUOT, "free space on the disk of the server, then run it again"},

@@ -174,8 +174,8 @@ func TestReplaceOfWhatRemovesItself(t *testing.T) {
 	})
 }
 
-// TestReplaceStarts replaces configurations by ones of which no run would be made
-// soon: it is made at once.
+// TestReplaceStarts replaces configurations that had no run soon: the run starts at
+// once.
 func TestReplaceStarts(t *testing.T) {
 	disabled := prefixed(daily, "old")
 	disabled.IsEnabled = false

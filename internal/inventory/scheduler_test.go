@@ -193,8 +193,8 @@ func TestAnotherHourAfterARestart(t *testing.T) {
 	})
 }
 
-// TestIdleCostsNothing has a day pass in which nothing falls due: the catalog is
-// not asked once, and the process sleeps but for a look at the wall clock each
+// TestIdleCostsNothing lets a day pass in which nothing falls due: no request reaches
+// the catalog, and the process sleeps except for a look at the wall clock each
 // minute.
 func TestIdleCostsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -361,7 +361,7 @@ func TestStatusWarns(t *testing.T) {
 		if len(st.Warnings) != 1 || !strings.Contains(st.Warnings[0], "oss:PutObject") {
 			t.Errorf("warnings %q of a role without rights", st.Warnings)
 		}
-		// What a role may do in a bucket that is not there is no question.
+		// The rights of a role in a missing bucket are not checked.
 		w.buckets.delete("reports")
 		gone := w.status("photos", "a")
 		if len(gone.Warnings) != 1 || !strings.Contains(gone.Warnings[0], "reports") {

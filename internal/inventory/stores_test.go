@@ -62,11 +62,11 @@ func TestStoresDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-// A configuration whose store cannot be asked is kept, with a warning; a bucket
+// A configuration whose store cannot be reached is kept, with a warning; a bucket
 // that the store says it has not is refused.
 func TestStoreThatDoesNotAnswer(t *testing.T) {
 	w := newWorld(t, inventory.Options{})
-	silent := errors.New("the store lake cannot be asked")
+	silent := errors.New("the store lake cannot be reached")
 	w.buckets.moveTo("lake", silent, "logs", "reports")
 	w.put("logs", configuration("daily", daily))
 	st, err := w.Status(t.Context(), "logs", "daily")

@@ -49,6 +49,6 @@ func Example() {
 		panic(err)
 	}
 	part, err := io.ReadAll(r.Range(2, 5))
-	fmt.Printf("%d bytes as %d, of which %q, %v\n", r.Size(), file.Len(), part, err)
-	// Output: 15 bytes as 71, of which "large", <nil>
+	fmt.Printf("%d bytes, %d encrypted; bytes 2 to 6: %q, %v\n", r.Size(), file.Len(), part, err)
+	// Output: 15 bytes, 71 encrypted; bytes 2 to 6: "large", <nil>
 }

@@ -131,7 +131,7 @@ func newState(f *file, from masters) (*state, error) {
 				continue
 			}
 			if s.keys[name] != nil {
-				return nil, fmt.Errorf("two keys are called %s", name)
+				return nil, fmt.Errorf("two keys have the name %s", name)
 			}
 			s.keys[name] = k
 		}

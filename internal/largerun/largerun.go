@@ -1,5 +1,5 @@
-// Package largerun makes up runs of buckets that are too large to be listed by a test or
-// a bench: a source whose keys follow from their numbers, and what its slices come to.
+// Package largerun generates runs of buckets that are too large to list in a test or a
+// bench: a source that computes its keys by a formula, and the results of its slices.
 package largerun
 
 import (

@@ -151,7 +151,7 @@ func TestDecide(t *testing.T) {
 		{"marker alone, excluded", []rule{{ExpiredDeleteMarker: true, Not: []object.LifecycleNot{{Prefix: "logs/"}}}}, current(0, marker), situation{alone: true}, "keep"},
 		{"marker not alone", []rule{{ExpiredDeleteMarker: true}}, current(9, marker), situation{}, "keep"},
 		{"markers do not expire", []rule{{Expiration: days(1)}}, current(9, marker), situation{alone: true}, "keep"},
-		{"an object alone is no marker", []rule{{ExpiredDeleteMarker: true}}, current(9), situation{alone: true}, "keep"},
+		{"a single object is not a marker", []rule{{ExpiredDeleteMarker: true}}, current(9), situation{alone: true}, "keep"},
 		{"no rules", nil, current(400, class(std)), situation{}, "keep"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -22,7 +22,7 @@ func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions
 	return &file{bucket: b, key: key, opts: opts}, ctx.Err()
 }
 
-var errDigest = errors.New("the content does not have the MD5 that was given")
+var errDigest = errors.New("the content does not match its MD5")
 
 type file struct {
 	bucket *Bucket

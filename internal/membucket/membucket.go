@@ -1,9 +1,9 @@
 // Package membucket is a store in memory, for tests. It is a source and a
 // destination of runs, and keeps the contract of internal/engine exactly. It
-// overwrites a batch after the yield of it, so that code which keeps a batch
+// overwrites each batch when yield returns, so that code which keeps a batch
 // fails.
 //
-// [Uniform] is a source of any size that keeps nothing, for benchmarks.
+// [Uniform] is a source of any size that stores nothing, for benchmarks.
 package membucket
 
 import (

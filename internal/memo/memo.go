@@ -1,4 +1,4 @@
-// Package memo remembers what documents parse to, for callers that read the same
+// Package memo caches the parsed form of documents, for callers that parse the same
 // few documents again and again.
 package memo
 

@@ -5,8 +5,8 @@ import "errors"
 // Conditions that a caller branches on with errors.Is. internal/ossapi maps each to the OSS code
 // and status; [stocktake.ErrNoSuchBucket] is another one.
 var (
-	ErrUnreachable    = errors.New("the store that holds the bucket cannot be asked")
-	ErrUnavailable    = errors.New("the database of the service cannot be asked")
+	ErrUnreachable    = errors.New("the store that holds the bucket cannot be reached")
+	ErrUnavailable    = errors.New("the database of the service does not answer")
 	ErrBucketExists   = errors.New("the bucket belongs to another account or has other settings")
 	ErrBucketNotEmpty = errors.New("the bucket has objects")
 	ErrTooManyBuckets = errors.New("too many buckets")
@@ -15,7 +15,7 @@ var (
 	ErrNoSuchVersion = errors.New("no such version")
 	ErrFileExists    = errors.New("the object already exists and may not be overwritten")
 
-	ErrBadDigest      = errors.New("the content does not have the digest that was given")
+	ErrBadDigest      = errors.New("the content does not match its digest")
 	ErrIncompleteBody = errors.New("the body ended before its length was reached")
 	ErrTooLarge       = errors.New("the object is larger than 5 GB")
 

@@ -1,4 +1,4 @@
-// Package ordered does parts of a task on several goroutines and hands on their
+// Package ordered runs the parts of a task on several goroutines and returns their
 // results in the order of the parts.
 package ordered
 

@@ -284,7 +284,7 @@ func TestCutContent(t *testing.T) {
 	if err == nil {
 		t.Error("the answer ends as if it were whole")
 	}
-	if log := broken.log.String(); !strings.Contains(log, "not sent to its end") {
+	if log := broken.log.String(); !strings.Contains(log, "cannot send the rest of an object") {
 		t.Errorf("log: %s", log)
 	}
 	broken.must(t, broken.do(t, "HEAD", "/photos/cat", "", nil), 200)

@@ -49,22 +49,22 @@ func TestPutBucketCORSRefuses(t *testing.T) {
 		return "<CORSRule><AllowedOrigin>https://a</AllowedOrigin><AllowedMethod>GET</AllowedMethod>" + more + "</CORSRule>"
 	}
 	for name, doc := range map[string]string{
-		"eleven rules":      strings.Repeat(rule(""), 11),
-		"two wildcards":     rule("<AllowedOrigin>https://*.*</AllowedOrigin>"),
-		"an empty origin":   rule("<AllowedOrigin/>"),
-		"an origin of two":  rule("<AllowedOrigin>https://a https://b</AllowedOrigin>"),
-		"a line end":        rule("<AllowedOrigin>https://a&#13;&#10;X: y</AllowedOrigin>"),
-		"another method":    rule("<AllowedMethod>PATCH</AllowedMethod>"),
-		"case of a method":  rule("<AllowedMethod>get</AllowedMethod>"),
-		"a header's name":   rule("<AllowedHeader>a b</AllowedHeader>"),
-		"two in a header":   rule("<AllowedHeader>*-*</AllowedHeader>"),
-		"wildcard exposed":  rule("<ExposeHeader>*</ExposeHeader>"),
-		"exposed line end":  rule("<ExposeHeader>a&#10;b</ExposeHeader>"),
-		"age below":         rule("<MaxAgeSeconds>-1</MaxAgeSeconds>"),
-		"age above":         rule("<MaxAgeSeconds>1000000000</MaxAgeSeconds>"),
-		"age no number":     rule("<MaxAgeSeconds>day</MaxAgeSeconds>"),
-		"two ages":          rule("<MaxAgeSeconds>1</MaxAgeSeconds><MaxAgeSeconds>1</MaxAgeSeconds>"),
-		"vary is no boolen": rule("") + "<ResponseVary>maybe</ResponseVary>",
+		"eleven rules":          strings.Repeat(rule(""), 11),
+		"two wildcards":         rule("<AllowedOrigin>https://*.*</AllowedOrigin>"),
+		"an empty origin":       rule("<AllowedOrigin/>"),
+		"an origin of two":      rule("<AllowedOrigin>https://a https://b</AllowedOrigin>"),
+		"a line end":            rule("<AllowedOrigin>https://a&#13;&#10;X: y</AllowedOrigin>"),
+		"another method":        rule("<AllowedMethod>PATCH</AllowedMethod>"),
+		"case of a method":      rule("<AllowedMethod>get</AllowedMethod>"),
+		"a header's name":       rule("<AllowedHeader>a b</AllowedHeader>"),
+		"two in a header":       rule("<AllowedHeader>*-*</AllowedHeader>"),
+		"wildcard exposed":      rule("<ExposeHeader>*</ExposeHeader>"),
+		"exposed line end":      rule("<ExposeHeader>a&#10;b</ExposeHeader>"),
+		"age below":             rule("<MaxAgeSeconds>-1</MaxAgeSeconds>"),
+		"age above":             rule("<MaxAgeSeconds>1000000000</MaxAgeSeconds>"),
+		"age no number":         rule("<MaxAgeSeconds>day</MaxAgeSeconds>"),
+		"two ages":              rule("<MaxAgeSeconds>1</MaxAgeSeconds><MaxAgeSeconds>1</MaxAgeSeconds>"),
+		"vary is not a boolean": rule("") + "<ResponseVary>maybe</ResponseVary>",
 	} {
 		if m := w.refused(t, w.do(t, "PUT", "/photos/?cors", "<CORSConfiguration>"+doc+"</CORSConfiguration>", nil), 400, "InvalidArgument"); m.Message == "" {
 			t.Errorf("%s: no message", name)

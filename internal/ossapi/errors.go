@@ -34,12 +34,12 @@ var (
 	errResourceGroup     = errors.New("there is no such resource group")
 	errRequesterPays     = errors.New("the requester has to pay")
 	errNoPolicy          = errors.New("the bucket has no policy")
-	errEncryption        = errors.New("the encryption asked for is not known")
+	errEncryption        = errors.New("the requested encryption is unknown")
 	errClientEncryption  = errors.New("the sizes of the client's encryption are missing")
 	errTargetMissing     = errors.New("the target of the symlink does not exist")
 	errTargetType        = errors.New("the target of the symlink is a symlink")
 	errRestoreUnfinished = errors.New("the restore is not finished")
-	errBothPartLists     = errors.New("all parts are asked for, and some")
+	errBothPartLists     = errors.New("the request names parts and also asks for all parts")
 	errCallback          = errors.New("the callback failed")
 )
 
@@ -75,7 +75,7 @@ const (
 // Source: OSS API reference, error responses; the tests of the official SDKs.
 var errorTable = []errorRow{
 	{object.ErrUnavailable, "ServiceUnavailable", 503, "The database of this service does not answer now. Please try again later.", "", aboutNothing},
-	{object.ErrUnreachable, "ServiceUnavailable", 503, "The store that holds the bucket cannot be asked now. Please try again later.", "", aboutBucket},
+	{object.ErrUnreachable, "ServiceUnavailable", 503, "The store that holds the bucket cannot be reached now. Please try again later.", "", aboutBucket},
 	{stocktake.ErrNoSuchBucket, "NoSuchBucket", 404, "The specified bucket does not exist.", "0015-00000101", aboutBucket},
 	{object.ErrBucketExists, "BucketAlreadyExists", 409, "The requested bucket name is not available. The bucket namespace is shared by all users of the system. Please select a different name and try again.", "0015-00000104", aboutBucket},
 	{errOtherClass, "BucketAlreadyExists", 409, "Cannot modify existing bucket's storage class.", "0015-00000104", aboutBucket},

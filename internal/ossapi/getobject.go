@@ -60,7 +60,7 @@ func (c *call) getObject() error {
 // the client has disconnected.
 func (c *call) broken(err error) error {
 	if c.ctx.Err() == nil {
-		c.Log.WarnContext(c.ctx, "object not sent to its end", c.attrs("err", err)...)
+		c.Log.WarnContext(c.ctx, "cannot send the rest of an object", c.attrs("err", err)...)
 	}
 	panic(http.ErrAbortHandler)
 }

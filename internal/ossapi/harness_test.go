@@ -189,7 +189,7 @@ type problem struct {
 func (m message) problem(t *testing.T) (p problem) {
 	t.Helper()
 	if err := xml.Unmarshal([]byte(m.body), &p); err != nil {
-		t.Fatalf("answer %d is no error document: %v\n%s", m.status, err, m.body)
+		t.Fatalf("answer %d is not an error document: %v\n%s", m.status, err, m.body)
 	}
 	provoked.Store(p.Code+": "+p.Message, true)
 	return p

@@ -81,7 +81,7 @@ func (c *call) listObjectsV2() error {
 	if token != "" {
 		after, err := base64.RawURLEncoding.DecodeString(token)
 		if err != nil || len(after) == 0 || len(after) > maxPosition {
-			return request.InvalidArgument("continuation-token", token, "it is none of ours")
+			return request.InvalidArgument("continuation-token", token, "this server did not return it")
 		}
 		q.After = string(after)
 	}

@@ -44,7 +44,7 @@ var oddities = map[string]oddity{
 	"no size":                       odd("<Size>7</Size>", "", `has Size ""`),
 	"an ETag without quotes":        odd(`"d41d8cd98f00b204e9800998ecf8427e"`, "d41d8cd98f00b204e9800998ecf8427e", ""),
 	"no ETag":                       odd(`<ETag>"d41d8cd98f00b204e9800998ecf8427e"</ETag>`, "", ""),
-	"an ETag that is no sum":        odd("d41d8cd98f00b204e9800998ecf8427e", "W/xyz", ""),
+	"an ETag that is not an MD5":    odd("d41d8cd98f00b204e9800998ecf8427e", "W/xyz", ""),
 	"a time without a fraction":     odd("00.000Z", "00Z", ""),
 	"a time with nanoseconds":       odd("00.000Z", "00.123456789Z", ""),
 	"a time with an offset":         odd("00.000Z", "00.000+01:00", `has LastModified "2026-01-05T16:00:00.000+01:00"`),

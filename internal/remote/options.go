@@ -146,7 +146,7 @@ func (o Options) Complete(endpoint, region string, addressing Addressing) (Optio
 	case o.Addressing > VirtualHosted:
 		return o, nil, fmt.Errorf("addressing %d is unknown", o.Addressing)
 	case o.Credentials == nil:
-		return o, nil, errors.New("there are no credentials")
+		return o, nil, errors.New("credentials are missing")
 	case o.PartSize < minPartSize:
 		return o, nil, fmt.Errorf("part size %d: it must be at least %d", o.PartSize, minPartSize)
 	case o.PageSize < 1 || o.PageSize > maxPageSize:

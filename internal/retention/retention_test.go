@@ -233,7 +233,7 @@ func TestTheReportJustMadeStays(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	now := w.now
 	for range 3 {
-		w.now = w.now.Add(10 * time.Minute) // within what is no future
+		w.now = w.now.Add(10 * time.Minute) // not far enough to count as the future
 		w.run()
 	}
 	w.now = now

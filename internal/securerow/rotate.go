@@ -72,7 +72,8 @@ func (t *Table) Rotate(ctx context.Context, rewrap map[string]func([]byte) ([]by
 	return slices.Sorted(maps.Keys(made)), nil
 }
 
-// reseal seals a row anew; nil: it is sealed so, or there is none.
+// reseal encrypts a row with another sealer. It returns nil if the row is encrypted
+// with it already, or does not exist.
 func (t *Table) reseal(ctx context.Context, tx postgres.Tx, name string, with *sealer, rewrap func([]byte) ([]byte, error)) (*content, error) {
 	var sealed []byte
 	var version int64

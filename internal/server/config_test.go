@@ -111,7 +111,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := New(t.Context(), cfg); err == nil {
-		t.Fatal("a folder is no catalog")
+		t.Fatal("a folder was opened as a catalog")
 	}
 	if _, err := os.Stat(Folder(cfg.Data).RootKey()); err == nil {
 		t.Error("a root key was kept")

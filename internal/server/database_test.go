@@ -61,7 +61,7 @@ func TestDatabase(t *testing.T) {
 	for _, tt := range [][2]string{{"photos", "lake-reports"}, {"lake-photos", "photos"}} {
 		err := a.Inventories().Put(t.Context(), tt[0], configuration(a, "own", tt[1]))
 		if err == nil || !strings.Contains(err.Error(), "embedded store") {
-			t.Errorf("%s to %s, of which one is a server's own: %v", tt[0], tt[1], err)
+			t.Errorf("%s to %s, one of which belongs to a server alone: %v", tt[0], tt[1], err)
 		}
 	}
 	if err := a.Inventories().Delete(t.Context(), "lake-photos", "daily"); err != nil {

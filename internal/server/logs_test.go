@@ -186,7 +186,7 @@ func TestAuditLog(t *testing.T) {
 	digest := func(i int, name string) string {
 		text, _ := all[i][name].(string)
 		if !strings.HasPrefix(text, "sha256:") || len(text) != 71 {
-			t.Errorf("line %v: %s is no digest", all[i], name)
+			t.Errorf("line %v: %s is not a digest", all[i], name)
 		}
 		return text
 	}

@@ -179,12 +179,12 @@ func (s *Server) makeBuckets(ctx context.Context, st *store.Store) error {
 		b, err := st.Bucket(ctx, name)
 		switch {
 		case err == nil && b.Owner != s.cfg.AccountID:
-			return fmt.Errorf("make bucket %s: it belongs to account %s", name, b.Owner)
+			return fmt.Errorf("create bucket %s: it belongs to account %s", name, b.Owner)
 		case errors.Is(err, stocktake.ErrNoSuchBucket):
 			err = st.CreateBucket(ctx, object.ByService("server"), object.NewBucket(name, s.cfg.AccountID, s.clock.Now()), false)
 		}
 		if err != nil {
-			return fmt.Errorf("make bucket %s: %w", name, err)
+			return fmt.Errorf("create bucket %s: %w", name, err)
 		}
 	}
 	return nil

@@ -37,7 +37,7 @@ const maxRootKey = 4 << 10
 
 func parseRootKey(b []byte, place string) (k AccessKey, err error) {
 	if err := json.Unmarshal(b, &k); err != nil || k.ID == "" || k.Secret == "" {
-		return AccessKey{}, fmt.Errorf("%s does not hold an access key: remove it to have a new one made", place)
+		return AccessKey{}, fmt.Errorf("%s does not hold an access key: remove it, and the server creates a new one", place)
 	}
 	return k, nil
 }

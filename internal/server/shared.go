@@ -201,7 +201,7 @@ func (s *Shared) RootKey() (AccessKey, error) {
 		return AccessKey{}, err
 	}
 	if data == nil {
-		return AccessKey{}, fmt.Errorf("%s: no server has made a root key: %w", room, fs.ErrNotExist)
+		return AccessKey{}, fmt.Errorf("%s: no server has created a root key: %w", room, fs.ErrNotExist)
 	}
 	return parseRootKey(data, room.String())
 }

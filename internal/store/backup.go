@@ -13,7 +13,7 @@ import (
 )
 
 // ErrBackupRunning reports that another backup is in progress.
-var ErrBackupRunning = errors.New("a backup is already being made")
+var ErrBackupRunning = errors.New("another backup is in progress")
 
 // Backup makes a copy of the store as it is at one instant in dir, a folder of the operating system
 // that exists and has no store. Requests are served meanwhile. On the disk of the store it consists

@@ -140,7 +140,7 @@ func (s *Store) checkOverwrite(b *bucket, w *newVersion, state *object.Bucket) e
 // strangers.
 func checkKey(key string) error {
 	if len(key) == 0 || len(key) > stocktake.MaxKeyLength {
-		return fmt.Errorf("a key of %d bytes", len(key))
+		return fmt.Errorf("the key has %d bytes", len(key))
 	}
 	return nil
 }

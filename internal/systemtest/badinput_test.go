@@ -88,7 +88,7 @@ func (p *port) blunders(upload string) (list []blunder) {
 	add("bad percent in path", line("/bad/%zz"), waits, 400, "")
 	add("cut percent in path", line("/bad/k%2"), waits, 400, "")
 	add("bad percent in query", line("/bad/?prefix=%zz"), waits, 400, "InvalidURI")
-	add("query that is no text", line("/bad/?prefix=%ff"), waits, 400, "InvalidURI")
+	add("query that is not UTF-8", line("/bad/?prefix=%ff"), waits, 400, "InvalidURI")
 	add("a parameter twice", line("/bad/?prefix=a&prefix=b"), waits, 400, "InvalidArgument")
 	add("long query", line("/bad/?prefix="+strings.Repeat("p", 40<<10)), waits, 400, "InvalidURI")
 	add("many parameters", line("/bad/?"+strings.Repeat("a1=1&", 5000)), waits, 400, "")

@@ -99,7 +99,7 @@ func (w *writer) write(ctx context.Context, c *wire) error {
 // full.
 var errFull = errors.New("the disk of the server is full")
 
-// ask sends a request of which last says what it would do. answered is false if
+// ask sends a request; last describes what it would do. answered is false if
 // the server is gone.
 func (w *writer) ask(ctx context.Context, c *wire, q *request, last asked) (a answer, answered bool, err error) {
 	w.last = &last

@@ -134,7 +134,7 @@ func newAnswer(method string, status int, header http.Header, body []byte) (answ
 		RequestID string `xml:"RequestId"`
 	}
 	if err := xml.Unmarshal(doc, &e); err != nil {
-		return a, fmt.Errorf("answer %d is no error document: %w\n%q", status, err, doc)
+		return a, fmt.Errorf("answer %d is not an error document: %w\n%q", status, err, doc)
 	}
 	if e.RequestID != a.header.Get("X-Oss-Request-Id") || len(e.RequestID) != 24 {
 		return a, fmt.Errorf("request id %q in the document, %q in the header", e.RequestID, a.header.Get("X-Oss-Request-Id"))

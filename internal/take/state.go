@@ -68,7 +68,7 @@ func (t *taking) load(ctx context.Context) error {
 	}
 	var s state
 	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("%s is not the state of a take: %w", t.key(), err)
+		return fmt.Errorf("%s is not the checkpoint of a take: %w", t.key(), err)
 	}
 	switch {
 	case s.Version != stateVersion || s.Outline == nil:

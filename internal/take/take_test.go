@@ -219,7 +219,7 @@ func TestOther(t *testing.T) {
 	w.whole(t, result)
 
 	w.store.Bucket("reports").Write("p/photos/take/checkpoint.json", []byte("{"))
-	if _, err := take.Run(t.Context(), w.job, options); err == nil || !strings.Contains(err.Error(), "is not the state of a take") {
+	if _, err := take.Run(t.Context(), w.job, options); err == nil || !strings.Contains(err.Error(), "is not the checkpoint of a take") {
 		t.Errorf("a damaged state: %v", err)
 	}
 }

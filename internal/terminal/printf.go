@@ -13,7 +13,7 @@ import (
 
 // Printf prints for people: fmt.Fprintf with every text in args made printable. An
 // error may have several lines; those after the first are indented, so that none
-// looks like a line of ours.
+// looks like a line of this program.
 func Printf(w io.Writer, format string, args ...any) (int, error) {
 	for i, a := range args {
 		args[i] = shown(a)

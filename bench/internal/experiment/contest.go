@@ -20,7 +20,7 @@ type Contest struct {
 type Entrant struct {
 	Name string
 	Says string     // what it does with which settings
-	Ours []*Entrant // what its time is held against; empty: it is one of ours
+	Ours []*Entrant // the entrants of this project that its time is divided by; empty: it is one of them
 	Once func(ctx context.Context) (Execution, error)
 
 	times []time.Duration
@@ -65,8 +65,8 @@ func (c *Contest) Measure(ctx context.Context, entrants ...*Entrant) error {
 	return nil
 }
 
-// Compare computes the ratios: the time of an entrant over ours. Ratios over later
-// entrants of ours also have the name of that entrant.
+// Compare computes the ratios: the time of an entrant over that of each in Ours. Ratios
+// over the second and later ones also have their name.
 func (c *Contest) Compare() {
 	for _, e := range c.found {
 		for i, ours := range e.Ours {

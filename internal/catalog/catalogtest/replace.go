@@ -54,7 +54,7 @@ func replaces(t *testing.T, c Catalog) {
 	must(t, err)
 	wantMadeBy("r1", beginning)
 	_, err = c.ReplaceConfiguration(t.Context(), r, Holder)
-	want(t, "from what is no longer there", err, inventory.ErrEntryChanged)
+	want(t, "from a configuration that is gone", err, inventory.ErrEntryChanged)
 
 	// A second run is not added while the first has not ended, and nothing else
 	// changes.
@@ -62,7 +62,7 @@ func replaces(t *testing.T, c Catalog) {
 	withRun := replacement(t, c, "photos", "a", "fourth")
 	withRun.First = &second
 	_, err = c.ReplaceConfiguration(t.Context(), withRun, Holder)
-	want(t, "with a run beside another one", err, inventory.ErrRunUnfinished)
+	want(t, "with a run while another one is unfinished", err, inventory.ErrRunUnfinished)
 	e, err = c.Configuration(t.Context(), "photos", "a")
 	must(t, err)
 	same(t, "after a refusal", e.Configuration.Filter.Prefix, "third")

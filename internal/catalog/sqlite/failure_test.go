@@ -67,7 +67,7 @@ func TestOpenRefuses(t *testing.T) {
 		t.Fatal(err)
 	}
 	if _, err := sqlite.Open(t.Context(), garbage); err == nil {
-		t.Error("a file that is no database was opened")
+		t.Error("a file that is not a database was opened")
 	}
 	if _, err := sqlite.Open(t.Context(), filepath.Join(garbage, "catalog.db")); err == nil {
 		t.Error("a database below a file was opened")

@@ -77,7 +77,7 @@ type Table struct {
 }
 
 // New returns the table of a scan of some parts of a bucket, ascending and disjoint,
-// of which Prefix, From and To are set. last is the summary of the previous report;
+// whose Prefix, From and To are set. last is the summary of the previous report;
 // nil if there is none.
 func New(segments []Range, last *stocktake.Summary) *Table {
 	t := new(Table)
@@ -161,7 +161,7 @@ func (t *Table) FirstOpen() *Range {
 // Open returns how many ranges are not done.
 func (t *Table) Open() int { return t.open }
 
-// Page records a page of r: n rows, of which key(i) is the key of the i-th. n is at
+// Page records a page of r: n rows; key(i) returns the key of the i-th. n is at
 // least 1. more says that rows of the range follow.
 func (t *Table) Page(r *Range, n int, key func(i int) []byte, more bool) {
 	first := string(key(0))
@@ -255,7 +255,7 @@ func (t *Table) estimate(r *Range) {
 	}
 }
 
-// foretell estimates the rest of a range of which nothing was listed, if the last
+// foretell estimates the rest of a range that was not listed yet, if the last
 // report covers it.
 func (t *Table) foretell(r *Range) {
 	if t.hints == nil || r.left >= 0 {

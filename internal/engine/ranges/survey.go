@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Probe returns up to k ranges of which one page each is to be requested next, to
+// Probe returns up to k ranges; one page of each is to be requested next, to
 // find out how the keys of a bucket are distributed before the actual listing: parts
 // of the ranges that have most left. It returns none if everything is read.
 func (t *Table) Probe(k int) (probes []*Range) {

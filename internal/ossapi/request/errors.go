@@ -10,14 +10,14 @@ import (
 // Errors of addresses.
 var (
 	ErrInvalidURI        = errors.New("the URL is not properly encoded")
-	ErrInvalidBucketName = errors.New("the bucket name is not legal")
-	ErrInvalidObjectName = errors.New("the object name is not legal")
+	ErrInvalidBucketName = errors.New("the bucket name is invalid")
+	ErrInvalidObjectName = errors.New("the object name is invalid")
 )
 
 // Errors of routing.
 var (
 	ErrNotImplemented = errors.New("not implemented")
-	ErrMethod         = errors.New("the method is not for this resource")
+	ErrMethod         = errors.New("the resource does not support the method")
 )
 
 // Errors of bodies.

@@ -54,6 +54,6 @@ func TestNothingStays(t *testing.T) {
 	}
 	other.stop()
 	if names := w.query(p, `SELECT host FROM processes`); len(names) != 1 {
-		t.Errorf("processes %v, of which one has ended", names)
+		t.Errorf("processes %v include one that has ended", names)
 	}
 }

@@ -26,8 +26,8 @@ func (w *world) led(p *process, run string) {
 	})
 }
 
-// replaceWorker cuts the process "cut", which reaches the database through proxy, off while it
-// scans a slice. Once it is presumed dead, it is connected again, beside another worker.
+// replaceWorker cuts off the process "cut", which reaches the database through proxy, while it
+// scans a slice. Once it is presumed dead, it is connected again while another worker runs.
 func (w *world) replaceWorker(lead *process, proxy *testpostgres.Proxy) {
 	w.t.Helper()
 	w.until("a slice of the worker", func() bool {

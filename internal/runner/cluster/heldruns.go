@@ -55,7 +55,7 @@ func (l *heldRuns) tell(run string) {
 // next look makes up for missed ones.
 func (l *heldRuns) follow(ctx context.Context, r *Runner) {
 	keepFollowing(ctx, func() error { return listen(ctx, r.db, holdersChannel, l.tell) }, func(err error) {
-		r.log.Debug("ends of runs are not heard of; they are found later", "err", err)
+		r.log.Debug("cannot listen for the ends of runs; they are found later", "err", err)
 	})
 }
 

@@ -8,11 +8,10 @@ import (
 	"time"
 )
 
-// simulated has processes renew their shares in turn, a second a round, with wants
-// deciding who has something to send. What a process gives up is given away at its next turn:
-// requests are in flight until then. It checks after each turn that no more is used than
-// there is, and returns how often each could send, and how often a place was taken from
-// one that wanted it.
+// simulated lets processes renew their shares in turn, a second a round; wants says which of them
+// have something to send. What a process gives up becomes free at its next turn, since requests
+// are in flight until then. After each turn, it checks that no more is used than exists. It
+// returns how often each process could send, and how often a place was taken from one that wanted it.
 func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []int, last []share, lost int) {
 	t.Helper()
 	kept := make([]holding, len(wants)) // as the database has it
@@ -63,8 +62,8 @@ func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []in
 	return usable, used, lost
 }
 
-// Processes with something to send have even shares of all but what the others keep,
-// and take turns where places are few, of which each lasts.
+// Processes with something to send have equal shares of all that the others do not
+// keep. If places are few, they take turns, and each turn lasts a while.
 func TestDivide(t *testing.T) {
 	total := share{rate: 160_000, places: 32}
 	_, last, _ := simulated(t, total, 10, []bool{true, true, false, false})

@@ -53,7 +53,7 @@ func (r *Runner) Work(ctx context.Context, bucket, id string) (w stocktake.Work,
 		return openTasks(ctx, tx, w.Runs, ids)
 	})
 	if err != nil {
-		return stocktake.Work{}, fmt.Errorf("read who works on what: %w", err)
+		return stocktake.Work{}, fmt.Errorf("read the work of the servers: %w", err)
 	}
 	return w, nil
 }

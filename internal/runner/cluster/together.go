@@ -99,7 +99,7 @@ func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error
 		dst, err = r.one.Stores.Destination(ctx, &cfg)
 	}
 	if err == nil && len(g.members) > 0 && r.one.Stores.ListingKey(g.bucket, &cfg) != r.one.Stores.ListingKey(g.bucket, &g.members[0].Job.Configuration) {
-		err = errors.New("its role lists the bucket in another way")
+		err = errors.New("its role uses other credentials for the bucket")
 	}
 	if err != nil {
 		r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", m.run, "listing", g.run, "err", err)
@@ -313,7 +313,7 @@ func (r *Runner) finishTogether(ctx context.Context, t *task, stays func(*member
 	})
 }
 
-// failedTogether ends the runs that share a listing of which a task has failed
+// failedTogether ends the runs that share a listing after one of its tasks has failed
 // permanently.
 func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error) error {
 	runs, err := r.runsOf(ctx, a.run)

@@ -1,4 +1,5 @@
-// Package local makes runs with the engine, in this process.
+// Package local executes runs in this process, with the engine. Package cluster
+// executes them on several machines.
 package local
 
 import (

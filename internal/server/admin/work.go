@@ -34,7 +34,7 @@ func (h *workHandler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	work, err := h.service.Work(r.Context(), "", "")
 	if err != nil {
-		h.log.LogAttrs(r.Context(), slog.LevelError, "cannot read who works on what: the database failed", slog.Any("err", err))
+		h.log.LogAttrs(r.Context(), slog.LevelError, "cannot read the work of the servers: the database failed", slog.Any("err", err))
 		http.Error(w, "the database does not answer; see the server's log", http.StatusServiceUnavailable)
 		return
 	}

@@ -1,5 +1,5 @@
-// Package indexlog says what happens in the index of a store: Pebble's log and its
-// events, its damaged files and the writes that it stalls.
+// Package indexlog reports what happens in the index of a store: Pebble's log and
+// its events, damaged files and stalled writes.
 package indexlog
 
 import (

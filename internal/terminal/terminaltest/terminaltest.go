@@ -11,7 +11,7 @@ import (
 )
 
 // Hostile is text that clears a screen, hides the text after it, reverses the
-// direction of text, and imitates a line of ours.
+// direction of text, and imitates a line of this program.
 const Hostile = "a\x1b[2J\u009b8m\u202e\x7f\x07\r\nFORGED all is well\n\tFORGED"
 
 // Check fails the test if output contains a terminal control character, or a line

@@ -8,7 +8,7 @@ CREATE INDEX runs_punctual ON runs (due) WHERE ended = 0 AND late = 0;
 -- What is still to be told to the world, and what could not be.
 CREATE TABLE notices (
     id       TEXT   NOT NULL PRIMARY KEY,
-    target   TEXT   NOT NULL, -- whom to tell
+    target   TEXT   NOT NULL, -- the webhook to notify
     made     BIGINT NOT NULL,
     payload  TEXT   NOT NULL,
     attempts BIGINT NOT NULL,
