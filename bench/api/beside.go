@@ -26,7 +26,7 @@ func Beside(ctx context.Context, args []string) error {
 	rounds := experiment.Set(b.Flags, "rounds", "5", "how often the API is measured without and with runs, in turn; the median counts", experiment.AtLeast(1))
 	each := experiment.Set(b.Flags, "for", "4s", "how long the API is measured each time", experiment.Positive)
 	clients := experiment.Set(b.Flags, "clients", "64", "clients of the API", experiment.AtLeast(1))
-	share := b.Flags.Float64("scan-share", 0.1, "what stocktake serve is told; its default is 0.1")
+	share := b.Flags.Float64("scan-share", 0.1, "--scan-share of stocktake serve, whose default is 0.1")
 	return b.Main(ctx, args, func(ctx context.Context) error {
 		b.load = load.Load{Clients: *clients, For: *each}
 		return lakeserver.With(ctx, b.Experiment, *objects, func(s *lakeserver.Server) error {

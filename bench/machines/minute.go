@@ -28,7 +28,7 @@ func Minute(ctx context.Context, args []string) error {
 	limit := experiment.Set(b.Flags, "limit", "280s", "give up after so long", experiment.Positive)
 	b.Flags.DurationVar(&b.latency, "latency", 30*time.Millisecond, "time that a page takes")
 	b.Flags.BoolVar(&b.kill, "kill", false, "kill the scheduler when a quarter of the runs has ended")
-	b.Flags.IntVar(&b.maxRuns, "max-runs", 8, "what stocktake serve is told: runs of a process at once")
+	b.Flags.IntVar(&b.maxRuns, "max-runs", 8, "--max-runs of stocktake serve: runs of a process at once")
 	b.Flags.BoolVar(&b.statements, "statements", false, "print the statements that took most of the database's time")
 	return b.Main(ctx, args, func(ctx context.Context) (err error) {
 		ctx, cancel := context.WithTimeoutCause(ctx, *limit, fmt.Errorf("not done after %v; see -limit", *limit))

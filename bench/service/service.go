@@ -32,7 +32,7 @@ const (
 // serviceSize is how much the inventory service is asked for.
 type serviceSize struct {
 	configurations int           // enabled, in all
-	maxRuns        int           // what stocktake serve is told
+	maxRuns        int           // --max-runs of stocktake serve
 	nights         int           // days that the clock is moved ahead by
 	objects        int           // of the bucket that runs while the API is measured
 	requests       int           // of each kind, idle and during runs
@@ -54,7 +54,7 @@ func crowd(i int) (bucket, id string) {
 func Run(ctx context.Context, args []string) error {
 	b := serviceBench{Experiment: experiment.New("service", "folder for the store, which is removed in the end")}
 	configurations := experiment.Set(b.Flags, "configurations", "10000", "enabled configurations, 1000 a bucket", experiment.AtLeast(1))
-	maxRuns := experiment.Set(b.Flags, "max-runs", "8", "what stocktake serve is told: runs of small buckets wait for the disk, not for a processor", experiment.AtLeast(1))
+	maxRuns := experiment.Set(b.Flags, "max-runs", "8", "--max-runs of stocktake serve: runs of small buckets wait for the disk, not for a processor", experiment.AtLeast(1))
 	nights := experiment.Set(b.Flags, "nights", "2", "nights at which all of them fall due; those after the first are left out when -limit is near", experiment.AtLeast(1))
 	objects := experiment.Set(b.Flags, "objects", "1000000", "objects of the bucket that runs while the API is measured", experiment.AtLeast(1))
 	requests := experiment.Set(b.Flags, "requests", "500", "requests of each kind, idle and during runs; at most the configurations that a bucket may have", experiment.Within(1, crowdOf))

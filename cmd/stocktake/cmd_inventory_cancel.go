@@ -10,7 +10,7 @@ type inventoryCancel struct {
 	jsonFlag
 }
 
-// Run cancels the run under way; its shards are removed.
+// Run cancels the run in progress; its shards are removed.
 func (c *inventoryCancel) Run(ctx context.Context, con console) error {
 	cl, err := c.client()
 	if err != nil {

@@ -35,7 +35,7 @@ them the server creates one and prints it. On SIGHUP it reads certificates and t
 file again, and reopens the log files.`
 }
 
-// Run serves until the context ends, then finishes requests and runs under way.
+// Run serves until the context ends, then finishes requests and runs in progress.
 func (c *serveCmd) Run(ctx context.Context, con console, line *kong.Context) (err error) {
 	hangups := make(chan os.Signal, 1)
 	signal.Notify(hangups, syscall.SIGHUP) // from the beginning: it would end the process

@@ -35,7 +35,7 @@ func (l *statusLook) work(ctx context.Context) (stocktake.Work, error) {
 	return w, err
 }
 
-// machines returns which machines work on the runs under way, in words, by id of the run. It is
+// machines returns which machines work on the runs in progress, in words, by id of the run. It is
 // empty if there is one machine, or if the server does not know the request.
 func (l *statusLook) machines(ctx context.Context, all []stocktake.InventoryStatus) (map[string]string, error) {
 	on, asked := map[string]string{}, map[string]bool{}

@@ -193,7 +193,7 @@ func historyChart(runs []runRow) *chart {
 		c.Links = append(c.Links, r.Href)
 		name, tone := string(r.State), tone(r.State)
 		if tone == "busy" {
-			name = "under way"
+			name = "in progress"
 		}
 		at := slices.IndexFunc(c.Series, func(s series) bool { return s.Tone == tone })
 		if at < 0 {

@@ -281,8 +281,8 @@ func TestMachines(t *testing.T) {
 	w := newWorld(t, "")
 	b := w.signedIn(t, rootKey, rootSecret)
 	page := b.see(t, "/machines")
-	want(t, page, "One process does all the work", "stocktake serve --database", "scheduler", "No run is under way", `hx-sse:connect="/machines/live"`)
-	want(t, b.begin(t, "/machines/live").body, "data: ", "Runs under way")
+	want(t, page, "One process does all the work", "stocktake serve --database", "scheduler", "No run is in progress", `hx-sse:connect="/machines/live"`)
+	want(t, b.begin(t, "/machines/live").body, "data: ", "Runs in progress")
 	var data struct {
 		Machines []stocktake.Machine
 		Runs     []any
