@@ -238,7 +238,7 @@ func TestRunThroughManyFaults(t *testing.T) {
 	})
 }
 
-// The previous report says where to cut: the source need not be asked.
+// The previous report shows where to cut, without requests to the source.
 func TestPlanFromTheReportBefore(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")

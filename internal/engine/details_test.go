@@ -81,8 +81,8 @@ func (s detailedSnapshot) Fetch(ctx context.Context, batch []stocktake.Record, c
 	return ctx.Err()
 }
 
-// A report has the columns that its source must be asked for, only for rows that
-// match; its summary names the empty ones. That holds for scans of pages, for seeded
+// A report has the columns that take a request per object, requested only for matching
+// rows; its summary names the empty ones. This holds for scans of pages, for seeded
 // runs, which scan segments, and for runs that share a listing.
 func TestDetails(t *testing.T) {
 	for _, way := range []string{"pages", "seed", "together"} {

@@ -100,7 +100,7 @@ func (s *sharing) alone(t tb, src engine.Source, i int) {
 
 // Runs that share the slices of a listing write the same reports as separate runs,
 // with about the requests of one. A run that leaves, or whose destination fails,
-// scans the rest alone, and disturbs no other.
+// scans the rest alone, and does not affect the others.
 func TestSlicesTogether(t *testing.T) {
 	for seed, shape := range []string{"skewed", "deep", "nested", "deep", "skewed"} {
 		synctest.Test(t, func(t *testing.T) {

@@ -25,8 +25,8 @@ func (e endless) Source(context.Context, string, *stocktake.InventoryConfigurati
 }
 
 // BenchmarkTenThousand measures a service of 10,000 configurations in 20
-// buckets. Its iterations are the operation measured; what else it finds out is
-// reported as well.
+// buckets. Its iterations are the measured operation; it reports its other figures
+// as well.
 //
 //	go test ./internal/inventory -run '^$' -bench TenThousand -benchtime 2000x
 func BenchmarkTenThousand(b *testing.B) {

@@ -19,8 +19,8 @@ func aheadBy(d time.Duration) (clk clock.Clock, ahead *atomic.Int64) {
 	return clock.NewMovable(func() time.Time { return clock.Real{}.Now().Add(time.Duration(ahead.Load())) }), ahead
 }
 
-// TestClockThatWasAhead puts configurations while the clock is ahead. Once it is
-// right again they fall due as often as they should, whether the server has seen
+// TestClockThatWasAhead puts configurations while the clock is ahead. Once the clock
+// is right again, they fall due as often as they should, whether the server has seen
 // the clock go back or was restarted.
 func TestClockThatWasAhead(t *testing.T) {
 	for _, restart := range []bool{false, true} {

@@ -171,8 +171,8 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// TestLateWhileItWaits has a run that does not find a free place in time, and a
-// server that is down when it would be late.
+// TestLateWhileItWaits: a run is late because it gets no free place in time, or
+// because the server is down.
 func TestLateWhileItWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		told := &notifier{}

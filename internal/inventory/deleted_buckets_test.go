@@ -53,7 +53,7 @@ func (w *world) deleteBucket(name string) {
 	}
 }
 
-// configurations counts what the catalog itself has.
+// configurations returns the number of configurations in the catalog itself.
 func (w *world) configurations() int64 {
 	w.t.Helper()
 	n, err := w.catalog.CountConfigurations(w.t.Context())
@@ -63,9 +63,9 @@ func (w *world) configurations() int64 {
 	return n
 }
 
-// TestBucketIsForgottenLater deletes a bucket while the catalog fails: the
-// scheduler forgets it once the catalog works, without another request. Until then
-// no run of it is made, and it takes no place of other runs.
+// TestBucketIsForgottenLater deletes a bucket while the catalog fails. The scheduler
+// removes its configurations once the catalog works, without another request. Until
+// then the bucket has no runs, and takes no place of other runs.
 func TestBucketIsForgottenLater(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var deleted atomic.Bool
@@ -120,9 +120,9 @@ func TestBucketIsForgottenLater(t *testing.T) {
 	})
 }
 
-// TestNewBucketFindsNothing makes a bucket of the name of one that the catalog
-// could not remove: it cannot be created until the catalog works, has none of the
-// old configurations then, and keeps its new ones.
+// TestNewBucketFindsNothing creates a bucket with the name of one that the catalog
+// could not remove. It cannot be created until the catalog works. Then it has none of
+// the old configurations, and keeps its new ones.
 func TestNewBucketFindsNothing(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w, stubborn := stubbornly(t, inventory.Options{})

@@ -54,7 +54,7 @@ func (m memory) keys(t *testing.T) (keys []string) {
 	return keys
 }
 
-// ended is an Observer that hands on the runs that have ended.
+// ended is an Observer that sends the runs that have ended.
 type ended chan stocktake.Run
 
 func (e ended) RunChanged(r stocktake.Run) {
@@ -104,8 +104,8 @@ func TestFromPutToManifest(t *testing.T) {
 	}
 }
 
-// TestDeletedAtEachStep deletes the configuration at each step of its run: when
-// the deletion has been answered, there is a whole report or nothing.
+// TestDeletedAtEachStep deletes the configuration at each step of its run. After the
+// deletion has returned, a whole report exists or nothing.
 func TestDeletedAtEachStep(t *testing.T) {
 	steps := []engine.Step{
 		engine.Recovered, engine.Planned, engine.ShardCreated, engine.ShardCommitted, engine.Scanned,
@@ -173,8 +173,8 @@ func TestReasonOfAMissingDestination(t *testing.T) {
 	}
 }
 
-// A check writes to the destination as a run would, and leaves nothing; to look
-// at the status does not.
+// A check writes to the destination as a run would, and leaves nothing. A look at
+// the status writes nothing.
 func TestCheckProbesTheDestination(t *testing.T) {
 	m := newMemory(1)
 	w := newEngineWorld(t, m, engine.Options{})

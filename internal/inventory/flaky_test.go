@@ -15,7 +15,7 @@ import (
 // errDisk is what a flakyCatalog fails with.
 var errDisk = errors.New("the disk fails")
 
-// A flakyCatalog fails its n-th operation, and no other; 0 fails none.
+// A flakyCatalog fails only its n-th operation; with 0 it fails none.
 type flakyCatalog struct {
 	inventory.Catalog
 	mu    sync.Mutex
@@ -279,10 +279,9 @@ func (f *flakyCatalog) ForgetRuns(ctx context.Context, t time.Time) error {
 	return f.Catalog.ForgetRuns(ctx, t)
 }
 
-// TestEachCatalogOperationFailsOnce lives through two days, a restart, and a
-// deletion, once for each operation of the catalog, which fails then. A caller
-// gets the error; the work of the scheduler is repeated. No run is lost or made
-// twice.
+// TestEachCatalogOperationFailsOnce repeats a history of two days, a restart, and a
+// deletion. Each time, another operation of the catalog fails. A caller gets the
+// error; the scheduler repeats its work. No run is lost or made twice.
 func TestEachCatalogOperationFailsOnce(t *testing.T) {
 	failed := map[string]bool{}
 	for n := 1; ; n++ {
@@ -310,7 +309,7 @@ func failOnce(t *testing.T, n int) (what string) {
 	}
 	w.close()
 
-	// retry does what a client does: again, once.
+	// retry repeats a failed call once, as a client does.
 	retry := func(name string, do func() error) {
 		t.Helper()
 		err := do()

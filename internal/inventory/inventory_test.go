@@ -22,8 +22,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// emptyCatalog is a catalog with nothing in it: copying one takes less time than
-// making one.
+// emptyCatalog is an empty catalog to copy, which is faster than creating one.
 var emptyCatalog []byte
 
 func TestMain(m *testing.M) {
@@ -55,7 +54,7 @@ type buckets struct {
 	unreachable map[string]error // why the store of a bucket cannot be reached
 }
 
-// quiet discards what is logged.
+// quiet discards log lines.
 var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
 
 const account = "1000000000000000"
@@ -95,7 +94,7 @@ func (b *buckets) StoreOf(name string) string {
 	return b.all[name].Store
 }
 
-// moveTo makes buckets those of a store of the settings, which answers err.
+// moveTo moves buckets to a store of the settings, which answers err.
 func (b *buckets) moveTo(store string, err error, names ...string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -173,14 +172,14 @@ func publish(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 	return done, nil
 }
 
-// hang is a run that goes until its context ends.
+// hang is a run that lasts until its context ends.
 func hang(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 	t.Follow(func() stocktake.Progress { return stocktake.Progress{Listed: 5, Key: "k"} })
 	<-ctx.Done()
 	return inventory.Outcome{}, ctx.Err()
 }
 
-// A world is a service and what it needs.
+// A world is a service with its catalog, buckets and clock.
 type world struct {
 	t       *testing.T
 	path    string
@@ -352,7 +351,7 @@ func TestDeleteEndsTheRun(t *testing.T) {
 		published := false
 		w.runner.set(func(ctx context.Context, task inventory.Task) (inventory.Outcome, error) {
 			<-ctx.Done()
-			// A runner that does not see its context end is told by Publish.
+			// A runner that ignores the end of its context gets the error from Publish.
 			err := record(context.WithoutCancel(ctx), task)
 			published = err == nil
 			return inventory.Outcome{}, err

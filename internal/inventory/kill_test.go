@@ -23,7 +23,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// onDisk are the stores of a process that is killed: so many objects, and a
+// onDisk are the stores of a process that is killed: a number of objects, and a
 // folder for the reports.
 type onDisk struct {
 	objects int64
@@ -43,10 +43,10 @@ func (d onDisk) Destination(context.Context, *stocktake.InventoryConfiguration) 
 	return dirbucket.Open(d.reports)
 }
 
-// killEnv tells a process of these tests what to be.
+// killEnv is the variable that holds the life of a process of these tests.
 const killEnv = "STOCKTAKE_TEST_KILL"
 
-// A life is what a process of these tests is.
+// A life describes what a process of these tests does.
 type life struct {
 	Dir     string
 	Step    string // at which it kills itself; empty: none
@@ -54,7 +54,7 @@ type life struct {
 	Power   bool   // it keeps what of the catalog survives a power failure
 }
 
-// steps are where a process can be killed.
+// steps are the points at which a process can be killed.
 var steps = []string{
 	"put", "scanning", string(engine.Recovered), string(engine.Planned), string(engine.ShardCreated), string(engine.ShardCommitted),
 	string(engine.Scanned), string(engine.Recorded), string(engine.SummaryDone), string(engine.RollupDone), string(engine.ChecksumDone), string(engine.SymlinkDone), string(engine.ManifestDone), "ended",
@@ -72,7 +72,7 @@ func (l life) live() error {
 	return cmd.Run()
 }
 
-// die is live for a life that ends at its step.
+// die is live for a process that is killed at its step.
 func (l life) die(t *testing.T) {
 	t.Helper()
 	err := l.live()
@@ -82,7 +82,7 @@ func (l life) die(t *testing.T) {
 }
 
 // TestKilledAtEachStep kills the process, as kill -9 does, at each step of a
-// run. The next process finishes it: there is one report, whole, and nothing else.
+// run. The next process finishes it: exactly one whole report exists.
 func TestKilledAtEachStep(t *testing.T) {
 	if about := os.Getenv(killEnv); about != "" {
 		var l life
@@ -112,8 +112,8 @@ func TestKilledAtEachStep(t *testing.T) {
 
 func (l life) reports() string { return filepath.Join(l.Dir, "reports") }
 
-// here is a server that puts a configuration, unless it is there, and lives until
-// its run has ended, or to the step.
+// here is a server that puts a configuration, unless it exists, and runs until
+// its run has ended or the step is reached.
 func (l life) here() error {
 	ctx := context.Background()
 	die := func(at string) {

@@ -12,9 +12,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// BenchmarkNight measures the small runs of a night, one configuration's after
-// the other's: what a run costs in addition to its scan. An iteration is a night of 200
-// runs.
+// BenchmarkNight measures the cost of a run in addition to its scan, in nights of
+// small runs that follow one another. An iteration is a night of 200 runs.
 //
 //	go test ./internal/inventory -run '^$' -bench Night -benchtime 20x
 func BenchmarkNight(b *testing.B) {

@@ -40,9 +40,9 @@ func (failingRemover) RemoveReports(context.Context, inventory.RemovalJob) ([]st
 	return nil, errors.New("no right to delete")
 }
 
-// TestNightsLeaveNothingInMemory lives through a month in which runs succeed,
-// fail, are skipped, late and cancelled, while configurations and buckets come
-// and go: the last night leaves no more on the heap than the fifth.
+// TestNightsLeaveNothingInMemory simulates a month in which runs succeed, fail, are
+// skipped, late and cancelled, while configurations and buckets come and go. The last
+// night leaves no more on the heap than the fifth.
 func TestNightsLeaveNothingInMemory(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const (
@@ -90,8 +90,8 @@ func TestNightsLeaveNothingInMemory(t *testing.T) {
 	})
 }
 
-// TestWaitingRunsGo has runs wait for a place that does not become free, and
-// cancels or deletes them: they wait no more.
+// TestWaitingRunsGo cancels or deletes runs that wait for a place: they stop
+// waiting.
 func TestWaitingRunsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxRuns: 1})

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/local"
 )
 
-// A survivor is a catalog that keeps what of it would survive a power failure at
-// the worst time: what its files were when something had to be durable last.
+// A survivor is a catalog that keeps what would survive a power failure at the worst
+// time: its files at the last moment at which a change had to be durable.
 type survivor struct {
 	inventory.Catalog
 	dir string
@@ -60,7 +60,7 @@ func (s *survivor) EndRun(ctx context.Context, r stocktake.Run, fence inventory.
 	return s.keep(s.Catalog.EndRun(ctx, r, fence, end))
 }
 
-// failPower lives l to its step and then makes the catalog what a power failure
+// failPower runs l to its step and then restores the catalog to what a power failure
 // would have left.
 func (l life) failPower(t *testing.T) {
 	t.Helper()
@@ -77,9 +77,9 @@ func (l life) failPower(t *testing.T) {
 	}
 }
 
-// TestPowerFailsAtEachStep takes away at each step of a run what the catalog has
-// not synced. The next process finishes it: there is one report, whole, and
-// nothing else, also if no object is in it.
+// TestPowerFailsAtEachStep discards, at each step of a run, what the catalog has not
+// synced. The next process finishes the run: exactly one whole report exists, also if
+// it has no objects.
 func TestPowerFailsAtEachStep(t *testing.T) {
 	for _, objects := range []int64{1000, 0} {
 		for _, step := range steps {

@@ -8,8 +8,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// No report of a folder that checkKeys takes without a look has keys that are too
-// long.
+// If checkKeys accepts a folder, no report in it has keys that are too long.
 func TestLongestName(t *testing.T) {
 	const id = "daily"
 	at := report.Location{Bucket: "photos", Configuration: id}

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestQueueIsFair checks that a queue returns what was pushed, each bucket
-// in its order, and that no bucket waits for more than a turn of each other one.
+// TestQueueIsFair checks that a queue returns the pushed runs, those of each bucket in
+// order, and that no bucket waits for more than one turn of every other bucket.
 func TestQueueIsFair(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		q := newQueue()
@@ -96,7 +96,7 @@ func TestQueueForgetsWhatItGave(t *testing.T) {
 	}
 }
 
-// idle says that no bucket is busy.
+// idle reports no bucket as busy.
 func idle(string) bool { return false }
 
 // Runs of a busy bucket are left, in both halves of the queue; take removes all of a

@@ -17,8 +17,8 @@ import (
 
 var rounds = flag.Int("rounds", 2, "how many random lives TestAnyOrderOfThings tries")
 
-// chaos is a Runner whose runs take their time and fail as they like, and that
-// notes whatever must never be.
+// chaos is a Runner whose runs last and fail at random, and that records violations
+// of what must always hold.
 type chaos struct {
 	t       *testing.T
 	mu      sync.Mutex
@@ -87,8 +87,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// TestAnyOrderOfThings does what people do, in any order, with restarts between,
-// and holds the service to what must always be.
+// TestAnyOrderOfThings makes requests in random order, with restarts between them, and
+// checks what must always hold.
 func TestAnyOrderOfThings(t *testing.T) {
 	for range *rounds {
 		seed := rand.Uint64()

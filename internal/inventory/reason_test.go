@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// advised knows what to do.
+// advised is an error with advice.
 type advised struct{ error }
 
 func (advised) Advice() string  { return "turn the key" }

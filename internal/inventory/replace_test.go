@@ -107,9 +107,9 @@ func TestReplaceRefused(t *testing.T) {
 	}
 }
 
-// TestReplaceDuringARun replaces the configuration of a run that is under way, and
-// crashes: each attempt is made by the configuration that the run began with, and
-// the next run by the new one.
+// TestReplaceDuringARun replaces the configuration of a run in progress, and crashes.
+// Each attempt uses the configuration that the run began with, and the next run uses
+// the new one.
 func TestReplaceDuringARun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{})
@@ -142,8 +142,8 @@ func TestReplaceDuringARun(t *testing.T) {
 	})
 }
 
-// TestReplaceOfWhatRemovesItself replaces a configuration that would be removed with
-// the run under way: the new one stays.
+// TestReplaceOfWhatRemovesItself replaces a configuration that would be removed at the
+// end of the run in progress: the new one stays.
 func TestReplaceOfWhatRemovesItself(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{})
@@ -234,8 +234,8 @@ func TestReplaceCountsWeeksAnew(t *testing.T) {
 	})
 }
 
-// TestReplaceWindows replaces a configuration whose changes are reported: each
-// change is reported, by the configuration of its time.
+// TestReplaceWindows replaces a configuration with incremental reports. Each change is
+// reported by the configuration of its time.
 func TestReplaceWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindowWorld(t, inventory.Options{})
@@ -251,7 +251,7 @@ func TestReplaceWindows(t *testing.T) {
 		pass(10 * time.Minute)
 		w.wantWindows("daily", "00:00:00 a", "00:10:00 b c")
 
-		// Without reports of changes nothing is kept for them.
+		// Without incremental reports, no changes are kept.
 		w.replace("photos", configuration("daily", daily))
 		if readers, err := w.journal.Readers(t.Context(), "photos"); err != nil || len(readers) != 0 {
 			t.Errorf("readers %v, %v", readers, err)
@@ -278,8 +278,8 @@ func TestReplaceWindows(t *testing.T) {
 	})
 }
 
-// TestReplaceEndsTheRunOfAWindow crashes after a replacement by a configuration that
-// wants no reports of changes: the run of a window that was interrupted ends.
+// TestReplaceEndsTheRunOfAWindow crashes after a replacement by a configuration
+// without incremental reports: the interrupted run of a window ends.
 func TestReplaceEndsTheRunOfAWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{Journal: newJournal()})
@@ -290,7 +290,7 @@ func TestReplaceEndsTheRunOfAWindow(t *testing.T) {
 		time.Sleep(11 * time.Minute)
 		synctest.Wait()
 		w.close()
-		// What is left by a process that ended within the replacement.
+		// The state after a process ended during the replacement.
 		w.runner.set(nil)
 		w.open()
 		old, err := w.catalog.Configuration(t.Context(), "photos", "daily")

@@ -15,14 +15,14 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// An away error is that of a store which cannot be reached.
+// An awayError is the error of a store that cannot be reached.
 type awayError struct{ forever bool }
 
 func (e awayError) Error() string { return "the store is away" }
 func (e awayError) MayPass() bool { return !e.forever }
 
-// failing returns a run that fails with err so many times, and then publishes. It
-// notes when it is made.
+// failing returns a run that fails with err the given number of times, and then
+// publishes. It records when it is made.
 func failing(times int, err error, made *[]time.Time) func(context.Context, inventory.Task) (inventory.Outcome, error) {
 	return func(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 		*made = append(*made, time.Now())
@@ -36,8 +36,8 @@ func failing(times int, err error, made *[]time.Time) func(context.Context, inve
 	}
 }
 
-// A run that fails for a reason that may pass is tried again, after pauses that
-// grow, a few times; its history says so.
+// A run that fails for a temporary reason is tried again a few times, after growing
+// pauses. Its history shows the attempts.
 func TestRetry(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
@@ -82,8 +82,9 @@ func TestRetry(t *testing.T) {
 	}
 }
 
-// A run that waits to be tried again can be cancelled, goes with its configuration,
-// is made at once after a restart, and is given up if the next one is due before.
+// A run that waits to be tried again can be cancelled, is deleted with its
+// configuration, is made at once after a restart, and is given up if the next run is
+// due earlier.
 func TestRetryWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{})
@@ -136,8 +137,8 @@ func TestRetryWaits(t *testing.T) {
 	})
 }
 
-// A run that has failed is not tried again once its configuration was replaced: neither
-// if that was before it failed, nor while it waits. Nor is what it has left kept.
+// A failed run is not tried again if its configuration was replaced, before it failed
+// or while it waits. Its files are removed.
 func TestRetryOfAReplacedConfiguration(t *testing.T) {
 	for _, shared := range []bool{false, true} {
 		for _, before := range []bool{true, false} {

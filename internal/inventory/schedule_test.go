@@ -108,9 +108,9 @@ func TestNextOverAYear(t *testing.T) {
 	}
 }
 
-// TestNextIsTheFirst checks what holds of every schedule: the next time lies
-// after, within the period, begins the hour or follows a gap, and no time
-// between has another answer.
+// TestNextIsTheFirst checks what holds for every schedule: the next time is later,
+// within the period, and at the beginning of the hour or after a gap; times in between
+// have the same next time.
 func TestNextIsTheFirst(t *testing.T) {
 	zones := []*time.Location{
 		nil, time.UTC, zone(t, "Europe/Berlin"), zone(t, "America/Havana"), zone(t, "Australia/Lord_Howe"),
@@ -145,7 +145,7 @@ func TestNextIsTheFirst(t *testing.T) {
 			local = next.In(time.FixedZone("", 8*60*60))
 		}
 		if local.Hour() != work.Hour || local.Minute() != 0 {
-			// Only because the clocks have just been put forward.
+			// Only possible because the clocks have just been put forward.
 			start, _ := local.ZoneBounds()
 			if !start.Equal(next) {
 				t.Fatalf("due at %v, want the hour %d", local, work.Hour)

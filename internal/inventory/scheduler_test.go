@@ -14,8 +14,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// TestAYearOfRuns plays a year with a server that is down for seven weeks of
-// it, and lists when each configuration ran, and for which due time.
+// TestAYearOfRuns simulates a year in which the server is down for seven weeks, and
+// lists when each configuration ran, and for which due time.
 func TestAYearOfRuns(t *testing.T) {
 	start := time.Date(2028, 1, 5, 2, 0, 0, 0, time.UTC) // a Wednesday of a leap year
 	clk := clock.NewFrozen(start)
@@ -90,8 +90,8 @@ func TestSkipsWhileTheRunBeforeGoes(t *testing.T) {
 	})
 }
 
-// TestManyAtOnce has a thousand configurations of one bucket and a few of
-// others fall due in one minute.
+// TestManyAtOnce lets a thousand configurations of one bucket and a few of others fall
+// due in one minute.
 func TestManyAtOnce(t *testing.T) {
 	clk := clock.NewFrozen(time.Date(2026, 1, 5, 2, 0, 0, 0, time.UTC))
 	const max = 3

@@ -95,8 +95,8 @@ func TestPutAccepts(t *testing.T) {
 	}
 }
 
-// TestFoldersAreNotShared refuses what would write into the folder of a
-// configuration of an earlier version, whose id has a slash.
+// TestFoldersAreNotShared: a configuration that would write into the folder of one
+// from an earlier version, whose id has a slash, is refused.
 func TestFoldersAreNotShared(t *testing.T) {
 	w := newWorld(t, inventory.Options{})
 	w.buckets.all["inv"] = w.buckets.all["photos"]
@@ -212,7 +212,7 @@ func TestCancel(t *testing.T) {
 		w.put("photos", configuration("b", daily))
 		w.serve()
 		synctest.Wait()
-		// a goes, b waits.
+		// a runs, b waits.
 		for _, id := range []string{"b", "a"} {
 			r, err := w.Cancel(t.Context(), "photos", id)
 			if err != nil || r.State != stocktake.Cancelled || r.Configuration != id || r.Ended.IsZero() || r.Reason == "" {
@@ -230,7 +230,7 @@ func TestCancel(t *testing.T) {
 			t.Errorf("b: %v", got)
 		}
 
-		// One whose report is recorded is left to publish it.
+		// A run whose report is recorded continues to publish it.
 		w.runner.set(func(ctx context.Context, task inventory.Task) (inventory.Outcome, error) {
 			if err := record(ctx, task); err != nil {
 				return inventory.Outcome{}, err
@@ -384,15 +384,15 @@ func TestPutRefusesRoleInProduction(t *testing.T) {
 	}
 }
 
-// refusing are roles that may do nothing.
+// refusing are roles without rights.
 type refusing struct{}
 
 func (refusing) MayReport(context.Context, string, *stocktake.InventoryConfiguration) error {
 	return fmt.Errorf("write inv/photos/a/: %w", stocktake.ErrAccessDenied)
 }
 
-// TestLoad counts what there is, also after a restart: runs end then that were
-// not begun in this process.
+// TestLoad checks the counts, also after a restart, when runs end that this process
+// did not begin.
 func TestLoad(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxRuns: 1})
@@ -420,5 +420,5 @@ func TestLoad(t *testing.T) {
 	})
 }
 
-// always is a service that refuses what will fail.
+// always is a service that refuses configurations whose runs would fail.
 func always() bool { return true }

@@ -119,8 +119,8 @@ func (c *cluster) end(processes ...*process) {
 	}
 }
 
-// A clusterRunner makes runs of a process: it waits where the test says, and
-// writes what it may.
+// A clusterRunner makes the runs of a process: it waits where the test says, and writes
+// what the service permits.
 type clusterRunner struct {
 	c *cluster
 	p *process
@@ -165,7 +165,7 @@ func (r clusterRunner) Run(ctx context.Context, t inventory.Task) (inventory.Out
 	if t.Recorded != nil && string(recorded) != string(t.Recorded) {
 		r.c.t.Errorf("attempt %s was told %q, then %q", attempt, t.Recorded, recorded)
 	}
-	// One that is frozen here does not see its context end.
+	// A run that is frozen here does not see the end of its context.
 	if err := wait(context.WithoutCancel(ctx), r.p.recorded); err != nil {
 		return inventory.Outcome{}, err
 	}
@@ -196,8 +196,8 @@ func (c *cluster) put(p *process, id string) {
 	}
 }
 
-// TestLeasesAreRenewed has a run of ten hours in one of two processes: the other
-// leaves it alone.
+// TestLeasesAreRenewed: while one of two processes makes a run of ten hours, the other
+// does not take it.
 func TestLeasesAreRenewed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -314,8 +314,8 @@ func TestProcessThatStops(t *testing.T) {
 	})
 }
 
-// TestRunsOfAProcessThatStopsSlowly has one of two runs of a process that stops end late. The
-// other is free at once.
+// TestRunsOfAProcessThatStopsSlowly stops a process, one of whose two runs ends late. The
+// other run is free at once.
 func TestRunsOfAProcessThatStopsSlowly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -339,8 +339,8 @@ func TestRunsOfAProcessThatStopsSlowly(t *testing.T) {
 	})
 }
 
-// TestLooksForFreeRuns counts how often a process asks for free runs: when one is recorded, and
-// when it has a place again, once each.
+// TestLooksForFreeRuns counts how often a process queries free runs: once when a run is
+// recorded, and once when the process has a place again.
 func TestLooksForFreeRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -367,7 +367,7 @@ func TestLooksForFreeRuns(t *testing.T) {
 }
 
 // TestScheduleOfAProcessThatIsGone puts a configuration with one process, which
-// then stops: the other one was never told of it.
+// then stops: the other process was not notified.
 func TestScheduleOfAProcessThatIsGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -418,8 +418,8 @@ func TestCancelOfAnothersRun(t *testing.T) {
 	})
 }
 
-// TestWishOutlivesItsProcess cancels a run whose owner is gone: who takes it
-// carries the wish out.
+// TestWishOutlivesItsProcess cancels a run whose owner is gone: the process that takes
+// the run cancels it.
 func TestWishOutlivesItsProcess(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)
@@ -459,9 +459,9 @@ func TestDeleteOfAConfigurationThatAnotherRuns(t *testing.T) {
 	})
 }
 
-// TestRetryOutlivesItsProcess ends the process that has failed to make a run, in order or
-// not: another one tries again when it is time, and not before. The run keeps the time at
-// which it was due.
+// TestRetryOutlivesItsProcess ends the process whose run has failed, cleanly or by a crash.
+// Another process tries again when the pause is over, and not earlier. The run keeps its
+// due time.
 func TestRetryOutlivesItsProcess(t *testing.T) {
 	for _, inOrder := range []bool{true, false} {
 		t.Run(fmt.Sprint("in order ", inOrder), func(t *testing.T) {
@@ -499,7 +499,7 @@ func TestRetryOutlivesItsProcess(t *testing.T) {
 	}
 }
 
-// TestCancelOfAPostponedRun asks a process that has not failed to make it.
+// TestCancelOfAPostponedRun sends the request to a process that did not make the run.
 func TestCancelOfAPostponedRun(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCluster(t)

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Runs that wait for a store of the settings leave the places of all others
-// alone, whether that store is listed or written to.
+// Runs that wait for a store of the settings take no places of other runs, whether that
+// store is listed or written to.
 func TestStoresDoNotWaitForEachOther(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxRuns: 2})
@@ -42,7 +42,7 @@ func TestStoresDoNotWaitForEachOther(t *testing.T) {
 		}
 		w.close()
 
-		// After a restart they are in the same lanes.
+		// After a restart the runs are in the same lanes.
 		w.open()
 		w.serve()
 		synctest.Wait()
@@ -63,7 +63,7 @@ func TestStoresDoNotWaitForEachOther(t *testing.T) {
 }
 
 // A configuration whose store cannot be reached is kept, with a warning; a bucket
-// that the store says it has not is refused.
+// that the store does not have is refused.
 func TestStoreThatDoesNotAnswer(t *testing.T) {
 	w := newWorld(t, inventory.Options{})
 	silent := errors.New("the store lake cannot be reached")

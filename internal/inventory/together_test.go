@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// A sharer is a runner that notes which runs it is asked to make together.
+// A sharer is a runner that records which runs it has to make together.
 type sharer struct {
 	*runner
 	mu     sync.Mutex
@@ -50,7 +50,7 @@ func (s *sharer) taken() [][]string {
 
 // Runs of a bucket on another store that are due together are made together,
 // whatever the number of places and the spread, and each ends as it would by itself.
-// What is asked for meanwhile joins the next ones.
+// Runs requested meanwhile join the next ones.
 func TestRunsTogether(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxRuns: 2, Spread: time.Hour})

@@ -105,15 +105,15 @@ func (w *windowWorld) incrementalRuns(id string) (runs []stocktake.Run) {
 	return slices.DeleteFunc(all, func(r stocktake.Run) bool { return r.Kind != stocktake.IncrementalRun })
 }
 
-// pass passes time, until everything that it brings is done. Time in a bubble
+// pass lets time pass until everything that falls due is done. Time in a bubble
 // begins at midnight, 2000-01-01.
 func pass(d time.Duration) {
 	time.Sleep(d)
 	synctest.Wait()
 }
 
-// TestWindows takes a configuration through windows with changes and without, and a
-// server that was down for some.
+// TestWindows checks windows with and without changes, and windows that end while the
+// server is down.
 func TestWindows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindowWorld(t, inventory.Options{})
@@ -157,8 +157,8 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// A window whose run fails comes again when the next one ends, and both are
-// published, in order; nothing is lost or published twice.
+// A window whose run fails is tried again when the next one ends. Both are published,
+// in order; nothing is lost or published twice.
 func TestWindowFails(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindowWorld(t, inventory.Options{LateAfter: 15 * time.Minute})
@@ -195,8 +195,8 @@ func TestWindowFails(t *testing.T) {
 	})
 }
 
-// breaking is a destination that fails when the manifest is committed: nothing is
-// written, or it is and the answer is lost.
+// breaking is a destination that fails when the manifest is committed: either nothing
+// is written, or the manifest is written and the answer is lost.
 type breaking struct {
 	memory
 	lost bool
@@ -235,8 +235,8 @@ func (f breakingFile) Commit(ctx context.Context, sum [16]byte) error {
 	return err
 }
 
-// What a run that failed has recorded is what the next one publishes, whether its
-// manifest had become visible or not.
+// The next run publishes what the failed run has recorded, whether its manifest was
+// visible or not.
 func TestRecordedWindow(t *testing.T) {
 	for _, lost := range []bool{false, true} {
 		t.Run(fmt.Sprint("lost=", lost), func(t *testing.T) {
@@ -315,7 +315,7 @@ func TestWindowsAndControls(t *testing.T) {
 		pass(10 * time.Minute)
 		w.wantWindows("b", "00:00:00 x", "00:20:00 y")
 		w.wantWindows("a", "00:00:00 x", "00:20:00 y", "00:50:00 z")
-		// Put again, it begins where it is.
+		// A configuration that is put again begins at the current position.
 		w.put("photos", incremental("b"))
 		synctest.Wait()
 		w.change("new")
@@ -324,7 +324,7 @@ func TestWindowsAndControls(t *testing.T) {
 	})
 }
 
-// A run of a window that is cancelled comes again.
+// A cancelled run of a window is repeated.
 func TestCancelledWindow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWindowWorld(t, inventory.Options{})
@@ -380,7 +380,7 @@ func TestStrayReaders(t *testing.T) {
 	if got := w.journal.ids(); !slices.Equal(got, []string{"photos/a"}) {
 		t.Errorf("readers %q", got)
 	}
-	// One that removes itself unsubscribes.
+	// A configuration that removes itself unsubscribes.
 	w.serve()
 	cfg := incremental("once")
 	cfg.Schedule.AutoDelete = new(true)
@@ -413,7 +413,7 @@ func TestIncrementalIsRefused(t *testing.T) {
 	if got := w.journal.ids(); len(got) > 0 {
 		t.Errorf("readers %q", got)
 	}
-	// Switched off, what is there waits and says so.
+	// If incremental reports are switched off, existing configurations wait and warn.
 	w.put("photos", incremental("c"))
 	w.close()
 	w.opts.Journal = nil

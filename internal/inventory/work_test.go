@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// One machine says what several would: itself, the runs that it makes as one task
-// each, and how many wait.
+// A single machine answers like several: it lists itself, each of its runs as one task,
+// and the number of waiting runs.
 func TestWorkOfOneMachine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := newWorld(t, inventory.Options{MaxRuns: 1, Machine: stocktake.Machine{Name: "one", Roles: []string{"worker"}}})

@@ -203,7 +203,7 @@ func TestMaster(t *testing.T) {
 	if got, err := open(t, dir, kms.Options{Master: master}).Unwrap(ctx, w, nil); err != nil || len(got) != 32 {
 		t.Errorf("%v", err)
 	}
-	// Another one, or none: nothing is made again, nothing is lost.
+	// With another master key, or none, nothing is created or lost.
 	if _, err := tryOpen(dir, kms.Options{Master: kms.NewDataKey()}); !errors.Is(err, kms.ErrWrongMaster) {
 		t.Errorf("another master key: %v", err)
 	}
@@ -258,7 +258,8 @@ func TestBadFiles(t *testing.T) {
 	}
 }
 
-// A server sees what the command line does; a broken file takes nothing away.
+// A server follows changes by the command line; a broken file does not remove keys that
+// are in force.
 func TestChangesByOthers(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	var log bytes.Buffer
@@ -292,7 +293,7 @@ func TestChangesByOthers(t *testing.T) {
 	}
 }
 
-// Many first uses at once, by two processes, make one default key.
+// Many concurrent first uses, by two processes, create one default key.
 func TestOneDefaultKey(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	both := []*kms.Keys{open(t, dir, kms.Options{}), open(t, dir, kms.Options{})}
@@ -345,8 +346,8 @@ func BenchmarkWrap(b *testing.B) {
 }
 
 // The key of an account encrypts for that account, under its id and its name; the
-// keys of the service and the default key for everyone. Everyone who has what was
-// wrapped can have it unwrapped: whose object it is has been decided before.
+// keys of the service and the default key for everyone. Any caller
+// that has a wrapped key may unwrap it: the owner of the object was checked before.
 func TestKeysHaveAccounts(t *testing.T) {
 	ctx, dir := t.Context(), t.TempDir()
 	k := open(t, dir, kms.Options{Account: account})

@@ -54,8 +54,8 @@ func reader(t testing.TB, cipher, key, aad []byte) *kms.Reader {
 	return r
 }
 
-// Around the borders of segments, each size comes back, by our reader and by
-// Tink's, and the sizes can be computed from each other.
+// Around the borders of segments, our reader and Tink's read back content of each
+// size, and the sizes of content and stream can be computed from each other.
 func TestSizes(t *testing.T) {
 	key := kms.NewDataKey()
 	tink, err := streaming.NewAESGCMHKDF(key, "SHA256", kms.DataKeySize, kms.SegmentSize, 0)
@@ -104,7 +104,7 @@ func TestSizesAreInverse(t *testing.T) {
 	})
 }
 
-// Any range, by either way of reading, in any steps, is that of the content.
+// Any range, read in either way and in any steps, equals that range of the content.
 func TestRanges(t *testing.T) {
 	key := kms.NewDataKey()
 	plain := content(first + 2*kms.SegmentSize + 777)
@@ -136,7 +136,7 @@ func TestRanges(t *testing.T) {
 	}
 }
 
-// What was changed, cut, moved or belongs elsewhere is never given out.
+// Content that was changed, cut, moved or belongs to another object is never returned.
 func TestCorruptStreams(t *testing.T) {
 	key, aad := kms.NewDataKey(), []byte("bucket/key")
 	plain := content(first + kms.SegmentSize - 16 + 5)
@@ -191,7 +191,7 @@ func TestCorruptStreams(t *testing.T) {
 	}
 }
 
-// Each operation on the file fails once; the error comes out as it is.
+// Each operation on the file fails once; the error is returned unchanged.
 func TestErrorsOfTheFile(t *testing.T) {
 	key := kms.NewDataKey()
 	plain := content(3 * kms.SegmentSize)
@@ -260,7 +260,7 @@ func (f *flakyWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// What comes back is what went in, whatever the stream says otherwise.
+// A reader of a stream with a changed byte returns an error or the original content.
 func FuzzReader(f *testing.F) {
 	key := bytes.Repeat([]byte{7}, kms.DataKeySize)
 	f.Add([]byte("hello"), []byte("aad"), 3, byte(1))

@@ -28,8 +28,8 @@ func read(t *testing.T, table *securerow.Table, name string) string {
 	return string(document)
 }
 
-// All documents are sealed with the new master key at once or not at all, and not while a
-// process follows them that could not read them.
+// Either all documents are sealed with the new master key in one step, or none is. None is
+// while a process that could not read them follows them.
 func TestRotate(t *testing.T) {
 	address := database(t)
 	former, next := string(master), strings.Repeat("n", 32)

@@ -20,18 +20,18 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// DefaultMaxAge is how long what was read stays in force by default while the database
-// cannot be asked.
+// DefaultMaxAge is how long documents stay in force by default while the database does
+// not answer.
 const DefaultMaxAge = 5 * time.Minute
 
 // Options tune a [Table].
 type Options struct {
-	// Host is how the process is called where people see it; Writer is who makes its
-	// changes, such as "root@host".
+	// Host is the name of the process for people; Writer is the author of its changes, such
+	// as "root@host".
 	Host, Writer string
 
-	// MaxAge is how long what was read stays in force while the database cannot be
-	// asked. 0 means DefaultMaxAge.
+	// MaxAge is how long documents stay in force while the database does not answer. 0
+	// means DefaultMaxAge.
 	MaxAge time.Duration
 
 	Log *slog.Logger // nil means slog.Default()

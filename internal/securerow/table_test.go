@@ -168,8 +168,8 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-// The database alone tells no secret, and a row that was changed, moved or sealed with
-// another master key is refused in words.
+// The database alone discloses no secret, and a row that was changed, moved or sealed
+// with another master key is refused with an error that says so.
 func TestSealed(t *testing.T) {
 	address := database(t)
 	table := open(t, address, securerow.Options{Host: "a"})
@@ -228,7 +228,7 @@ func TestSealed(t *testing.T) {
 			if _, err := securerow.Open(t.Context(), connect(t, address), master, names, securerow.Options{}); !errors.Is(err, tt.want) || !strings.Contains(err.Error(), "row one") {
 				t.Errorf("open: %v, want %v", err, tt.want)
 			}
-			// A process that has read it before keeps what it has, and confirms nothing.
+			// A process that has read the row before keeps the document, but does not confirm it.
 			exec(t, address, `UPDATE documents SET version = version + 1 WHERE name = 'one'`)
 			a.OnChange(doc.Refresh)
 			serve(t, a)
@@ -242,7 +242,7 @@ func TestSealed(t *testing.T) {
 	}
 }
 
-// A row that is gone is not taken for one that was never there.
+// A missing row is not mistaken for one that never existed.
 func TestGone(t *testing.T) {
 	address := database(t)
 	a := open(t, address, securerow.Options{Host: "a"})
@@ -258,8 +258,8 @@ func TestGone(t *testing.T) {
 	eventually(t, "it is missed", func() bool { _, err := r.Read(); return errors.Is(err, securefile.ErrGone) })
 }
 
-// A process that cannot ask the database vouches for what it has for MaxAge, and again as
-// soon as it can ask.
+// A process that cannot reach the database confirms its documents for MaxAge, and again
+// as soon as it reaches the database.
 func TestUnconfirmed(t *testing.T) {
 	direct := database(t)
 	proxy := server.NewProxy(t)
@@ -291,7 +291,7 @@ func TestUnconfirmed(t *testing.T) {
 	}
 }
 
-// Processes with other settings say so, and who has the other ones.
+// Processes whose settings differ report this, with the names of the others.
 func TestDifferences(t *testing.T) {
 	address := database(t)
 	var tables []*securerow.Table
@@ -332,8 +332,8 @@ func TestImport(t *testing.T) {
 	}
 }
 
-// A process that has joined is waited for before it serves, and has in force what was
-// changed before.
+// Changes wait for a process that has joined even before it serves, and earlier changes
+// are in force there.
 func TestJoin(t *testing.T) {
 	address := database(t)
 	writer, reader := open(t, address, securerow.Options{Host: "writer"}), open(t, address, securerow.Options{Host: "reader"})

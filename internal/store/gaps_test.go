@@ -114,8 +114,8 @@ func TestRepair(t *testing.T) {
 			check(t, s.Checkpoint())
 		}
 		check(t, s.Close())
-		// A table that is linked is damaged in both places; a disk that loses a block
-		// of a table that was rewritten since is what checkpoints are for.
+		// A table that the checkpoint links is damaged in both places. Checkpoints help
+		// if the damaged table was rewritten since.
 		tables, err := filepath.Glob(filepath.Join(dir, "index", "*.sst"))
 		check(t, err)
 		for _, table := range tables {

@@ -8,7 +8,7 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// Every process says the same of who works on what.
+// Every process reports the same work.
 func TestWork(t *testing.T) {
 	w := newWorld(t, "hashed", 30_000)
 	w.far.Latency = 300 * time.Millisecond

@@ -218,7 +218,7 @@ func TestListingLeft(t *testing.T) {
 	w.forgotten(api)
 }
 
-// All runs that share a listing are cancelled: nothing is left, and nothing listed for no report.
+// All runs that share a listing are cancelled: nothing is left, and nothing more is listed.
 func TestListingLeftByAll(t *testing.T) {
 	w, api := newListings(t, "flat", 50_000)
 	w.far.Latency = 1500 * time.Millisecond
@@ -292,8 +292,8 @@ func TestListingWorkerCutOff(t *testing.T) {
 	w.forgotten(lead)
 }
 
-// The process that leads all runs of a listing is cut off. The next one continues where the listing
-// is.
+// The process that leads all runs of a listing is cut off. The next one continues from
+// the state of the listing.
 func TestListingLeadCutOff(t *testing.T) {
 	w, api := newListings(t, "nested", 20_000)
 	w.far.Latency = 150 * time.Millisecond

@@ -143,7 +143,7 @@ func (d destination) Create(ctx context.Context, key string, opts engine.FileOpt
 	return d.Destination.Create(ctx, key, opts)
 }
 
-// anyBucket says that each bucket is there, in a store of the settings.
+// anyBucket reports that every bucket exists in a store of the settings.
 type anyBucket struct {
 	inventory.Buckets
 	store string
