@@ -44,8 +44,8 @@ type bucketList struct {
 	Bytes       int64 `json:"bytes"`
 }
 
-// askedAtOnce is how many buckets are queried concurrently.
-const askedAtOnce = 8
+// concurrentReads is how many buckets are queried concurrently.
+const concurrentReads = 8
 
 // buckets shows the buckets of all stores with the state of their inventories.
 func (v *visit) buckets() (*page, error) {
@@ -74,9 +74,9 @@ func (v *visit) buckets() (*page, error) {
 		}
 	}
 	g := new(errgroup.Group)
-	g.SetLimit(askedAtOnce)
+	g.SetLimit(concurrentReads)
 	for i := range list.Buckets {
-		g.Go(func() error { return v.ask(&list.Buckets[i]) })
+		g.Go(func() error { return v.readInventories(&list.Buckets[i]) })
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
@@ -102,8 +102,8 @@ func (v *visit) buckets() (*page, error) {
 	return &page{Template: "buckets", Title: "Buckets", Data: list}, nil
 }
 
-// ask fills in the state of the inventories of a bucket.
-func (v *visit) ask(b *bucketRow) error {
+// readInventories fills in the state of the inventories of a bucket.
+func (v *visit) readInventories(b *bucketRow) error {
 	all, err := v.client.Status(v.ctx, b.Name, "")
 	switch {
 	case errors.Is(err, stocktake.ErrAccessDenied):

@@ -77,9 +77,9 @@ type Config struct {
 	Now      func() time.Time // the time of the server; nil: time.Now
 	Log      *slog.Logger     // nil: slog.Default()
 
-	// Proven is called with the context of a request once its user is authenticated;
+	// Authenticated is called with the context of a request once its user is authenticated;
 	// nil means no call.
-	Proven func(ctx context.Context, principal string)
+	Authenticated func(ctx context.Context, principal string)
 }
 
 // A Console is the handler of all pages.
@@ -108,8 +108,8 @@ func New(cfg Config) (*Console, error) {
 	if cfg.Now == nil {
 		cfg.Now = time.Now
 	}
-	if cfg.Proven == nil {
-		cfg.Proven = func(context.Context, string) {}
+	if cfg.Authenticated == nil {
+		cfg.Authenticated = func(context.Context, string) {}
 	}
 	if cfg.Log == nil {
 		cfg.Log = slog.Default()

@@ -232,16 +232,16 @@ func (v *visit) replaceInventory() (*page, error) {
 	if !ok {
 		return v.formPage(data), nil
 	}
-	keepUnseen(&old, &cfg)
+	keepUnshown(&old, &cfg)
 	if _, err := v.client.Replace(v.ctx, v.bucket(), cfg); err != nil {
 		return v.refusedPut(data, err)
 	}
 	return v.redirect(inventoryHref(v.bucket(), v.id()))
 }
 
-// keepUnseen copies to the new configuration those values of the old one that the
+// keepUnshown copies to the new configuration those values of the old one that the
 // form cannot show.
-func keepUnseen(old, cfg *stocktake.InventoryConfiguration) {
+func keepUnshown(old, cfg *stocktake.InventoryConfiguration) {
 	if i := old.Incremental; i != nil && !i.IsEnabled && cfg.Incremental == nil {
 		cfg.Incremental = i
 	}

@@ -26,7 +26,7 @@ func TestFormKeepsConfigurations(t *testing.T) {
 		if len(wrong) > 0 {
 			t.Errorf("%s: %v", cfg.ID, wrong)
 		}
-		keepUnseen(&cfg, &got)
+		keepUnshown(&cfg, &got)
 		if got = got.Normalized(); !reflect.DeepEqual(got, cfg) {
 			t.Errorf("%+v\n%+v", got, cfg)
 		}

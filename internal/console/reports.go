@@ -94,7 +94,7 @@ const maxSummaries = 50
 // recorded.
 func (v *visit) readSummaries(b report.Bucket, at report.Location, rows []reportRow) error {
 	g, ctx := errgroup.WithContext(v.ctx)
-	g.SetLimit(askedAtOnce)
+	g.SetLimit(concurrentReads)
 	left := maxSummaries
 	for i := range rows {
 		row := &rows[i]

@@ -135,7 +135,7 @@ func (v *visit) follow(read func() (part *page, last bool, err error)) (*page, e
 		case <-v.ended:
 			return nil, nil
 		}
-		if !v.stillIn() {
+		if !v.isSignedIn() {
 			return nil, nil
 		}
 		part, last, err = read()
@@ -173,8 +173,8 @@ func (v *visit) stream() (*stream, error) {
 
 func (s *stream) close() { <-s.v.streams }
 
-// streamPatience is how long a browser may take to receive one event.
-const streamPatience = 20 * time.Second
+// streamWriteTimeout is how long a browser may take to receive one event.
+const streamWriteTimeout = 20 * time.Second
 
 // send sends a part of a page as one event.
 func (s *stream) send(p *page) error {
@@ -200,15 +200,15 @@ func (s *stream) event(kind string, data []byte) error {
 		b.WriteByte('\n')
 	}
 	b.WriteByte('\n')
-	_ = s.rc.SetWriteDeadline(time.Now().Add(streamPatience)) // writers in tests may have none
+	_ = s.rc.SetWriteDeadline(time.Now().Add(streamWriteTimeout)) // writers in tests may have none
 	if _, err := s.v.w.Write(b.Bytes()); err != nil {
 		return err
 	}
 	return s.rc.Flush()
 }
 
-// stillIn reports whether the session of the visit still exists.
-func (v *visit) stillIn() bool {
+// isSignedIn reports whether the session of the visit still exists.
+func (v *visit) isSignedIn() bool {
 	cookie, err := v.r.Cookie(session.CookieName(v.r))
 	return err == nil && v.sessions.Find(cookie.Value) != nil
 }

@@ -61,7 +61,7 @@ func (v *visit) signIn() (*page, error) {
 		return &page{Template: "sign-in", Title: "Sign in", Status: http.StatusForbidden, Data: shown}, nil
 	}
 	v.attempts.GiveBack(remote(v.r))
-	v.Proven(v.r.Context(), who.ID)
+	v.Authenticated(v.r.Context(), who.ID)
 	v.begin(key, token)
 	v.Log.Info("signed in to the console", "principal", who.ID, "address", remote(v.r))
 	return v.redirect(shown.Next)
@@ -97,7 +97,7 @@ func (v *visit) enterByLink() (*page, error) {
 
 // signOut ends the session.
 func (v *visit) signOut() (*page, error) {
-	v.leave()
+	v.endSession()
 	return v.redirect("/sign-in")
 }
 

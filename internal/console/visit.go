@@ -39,7 +39,7 @@ func (c *Console) handler(rt *route) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		v := &visit{Console: c, ctx: r.Context(), w: w, r: r, route: rt}
 		if !rt.Public {
-			if done := v.enter(); done {
+			if done := v.authenticate(); done {
 				return
 			}
 		}
@@ -53,8 +53,8 @@ func (c *Console) handler(rt *route) http.Handler {
 	})
 }
 
-// enter finds the session of the visit. It reports whether it has sent an answer.
-func (v *visit) enter() (done bool) {
+// authenticate finds the session of the visit. It reports whether it has sent an answer.
+func (v *visit) authenticate() (done bool) {
 	if !private(v.r) {
 		v.render(&page{Template: "error", Status: http.StatusForbidden, Title: "Not over plain HTTP", Data: failure{
 			What: "The console is open over plain HTTP to this machine only.",
@@ -71,12 +71,12 @@ func (v *visit) enter() (done bool) {
 	}
 	secret, who, err := v.Keys.Key(v.session.Key, v.session.Token)
 	if err != nil {
-		v.leave()
+		v.endSession()
 		v.signInFirst()
 		return true
 	}
 	v.who = who
-	v.Proven(v.r.Context(), who.ID)
+	v.Authenticated(v.r.Context(), who.ID)
 	if v.r.Method == http.MethodPost {
 		if err := v.r.ParseForm(); err != nil {
 			v.render(v.failure(badRequest("the form cannot be read: %v", err)))
@@ -109,8 +109,8 @@ func (v *visit) signInFirst() {
 	}
 }
 
-// leave ends the session.
-func (v *visit) leave() {
+// endSession ends the session.
+func (v *visit) endSession() {
 	if cookie, err := v.r.Cookie(session.CookieName(v.r)); err == nil {
 		v.sessions.End(cookie.Value)
 	}
@@ -151,7 +151,7 @@ func (v *visit) reports(cfg *stocktake.InventoryConfiguration) (report.Bucket, e
 	if err != nil {
 		return nil, err
 	}
-	return guarded{there, func(ctx context.Context, action, key, prefix string) error {
+	return checkedBucket{there, func(ctx context.Context, action, key, prefix string) error {
 		return v.Stores.Allow(ctx, v.who, action, name, key, v.caller(prefix))
 	}}, nil
 }

@@ -69,5 +69,5 @@ func (s *Server) serveReady(w http.ResponseWriter, _ *http.Request) {
 
 // accountOnly returns the guard of paths that only the account itself may use.
 func (s *Server) accountOnly(access *ram.Directory) admin.Account {
-	return admin.Account{Access: access, ID: s.cfg.AccountID, Now: s.clock.Now, Audit: s.audit, Proven: proven}
+	return admin.Account{Access: access, ID: s.cfg.AccountID, Now: s.clock.Now, Audit: s.audit, Authenticated: proven}
 }

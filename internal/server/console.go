@@ -60,7 +60,7 @@ func (s *Server) openConsole(access *ram.Directory, buckets *bucket.Registry) er
 	pages, err := console.New(console.Config{
 		API: s.handler, Keys: access, Region: s.cfg.Region, Account: s.cfg.AccountID, Endpoint: s.Endpoint(),
 		Stores:   &consoleStores{buckets, access, s},
-		Webhooks: hooks, Now: s.clock.Now, Log: s.log, Proven: proven,
+		Webhooks: hooks, Now: s.clock.Now, Log: s.log, Authenticated: proven,
 	})
 	if err != nil {
 		return err

@@ -19,11 +19,11 @@ import (
 // Account guards paths below /-/ that only the account itself may use. Requests are signed like
 // those of the OSS API, by signature V4, as if for the bucket "-". GET reads, POST changes.
 type Account struct {
-	Access *ram.Directory
-	ID     string
-	Now    func() time.Time // of the server
-	Audit  *slog.Logger
-	Proven func(ctx context.Context, principal string) // told who signed
+	Access        *ram.Directory
+	ID            string
+	Now           func() time.Time // of the server
+	Audit         *slog.Logger
+	Authenticated func(ctx context.Context, principal string) // told who signed
 }
 
 // audited writes the audit line of a change that the account made with the request r.
@@ -41,7 +41,7 @@ func (a *Account) audited(r *http.Request, change string, attrs ...any) {
 func (a *Account) refuses(w http.ResponseWriter, r *http.Request, target signature.Target) bool {
 	status, text := a.judge(r, target)
 	if status == 0 {
-		a.Proven(r.Context(), a.ID)
+		a.Authenticated(r.Context(), a.ID)
 		return false
 	}
 	http.Error(w, text, status)
