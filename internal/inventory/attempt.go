@@ -104,7 +104,7 @@ func (a *attempt) replace(s *Service, change func(*stocktake.Run), write func(co
 	r, _ := a.now()
 	fence := s.fence(&r)
 	change(&r)
-	if err := s.insist(a.ctx, func(ctx context.Context) error { return write(ctx, r, fence) }); err != nil {
+	if err := s.retryUntilDone(a.ctx, func(ctx context.Context) error { return write(ctx, r, fence) }); err != nil {
 		return err
 	}
 	a.mu.Lock()
@@ -164,7 +164,7 @@ func (s *Service) begin(a *attempt) (cfg stocktake.InventoryConfiguration, task 
 	var expected int64
 	unwanted := false // the configuration no longer has incremental reports
 	replaced := false
-	err = s.insist(a.ctx, func(ctx context.Context) (err error) {
+	err = s.retryUntilDone(a.ctx, func(ctx context.Context) (err error) {
 		if r, err = s.catalog.Run(ctx, a.id); err != nil {
 			return err
 		}
@@ -282,7 +282,7 @@ func (s *Service) finish(a *attempt, cfg *stocktake.InventoryConfiguration, outc
 
 	// Record the end of a run even during a shutdown.
 	how := runEnd{remove: remove, outcome: outcome, forget: r.State == stocktake.Cancelled || errors.Is(err, ErrWindowLost)}
-	err = s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
+	err = s.retryUntilDone(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		return s.endRun(ctx, r, fence, how)
 	})
 	switch {
@@ -305,7 +305,7 @@ func (s *Service) reread(a *attempt) {
 	if _, begun := a.now(); begun {
 		return
 	}
-	err := s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
+	err := s.retryUntilDone(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		r, err := s.catalog.Run(ctx, a.id)
 		if err != nil || r.State != stocktake.Queued {
 			return err
@@ -328,12 +328,12 @@ func removesItself(cfg *stocktake.InventoryConfiguration) bool {
 // patience is how long a service that is shutting down tries to write to a failing catalog.
 const patience = 5 * time.Second
 
-// insist repeats a step of the catalog until the catalog works or ctx ends, so that a disk that is
+// retryUntilDone repeats a step of the catalog until the catalog works or ctx ends, so that a disk that is
 // full for a while does not lose a run. If ctx cannot end, it stops once the service has been
 // shutting down for patience.
 //
 // The pauses use the real clock, since a moved clock waits for the run.
-func (s *Service) insist(ctx context.Context, step func(context.Context) error) error {
+func (s *Service) retryUntilDone(ctx context.Context, step func(context.Context) error) error {
 	var pause backoff
 	for {
 		err := step(ctx)

@@ -132,7 +132,7 @@ func (s *Service) stop(ctx context.Context, cause error, bucket string, selected
 // unqueue removes the selected runs of a bucket from the queue.
 func (s *Service) unqueue(bucket string, selected func(*waiting) bool) {
 	s.mu.Lock()
-	dropped := s.queue.drop(bucket, selected) + s.dropLater(bucket, selected)
+	dropped := s.queue.drop(bucket, selected) + s.dropDelayed(bucket, selected)
 	s.mu.Unlock()
 	if dropped > 0 {
 		s.wake() // no work may be left

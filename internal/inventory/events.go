@@ -141,8 +141,8 @@ func runAttrs(r *stocktake.Run) []any {
 	return []any{"bucket", r.Bucket, "configuration", r.Configuration, "run", r.ID, "attempt", r.Attempt, "due", r.Due}
 }
 
-// tellLate marks late runs and returns when the next run will be late; the zero time if none will.
-func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
+// markLateRuns marks late runs and returns when the next run will be late; the zero time if none will.
+func (s *Service) markLateRuns(ctx context.Context) (next time.Time, err error) {
 	now := s.now()
 	s.mu.Lock()
 	next = s.nextLate
@@ -161,7 +161,7 @@ func (s *Service) tellLate(ctx context.Context) (next time.Time, err error) {
 			return time.Time{}, err
 		}
 		for i := range late {
-			s.markLive(late[i].ID)
+			s.markActiveLate(late[i].ID)
 			s.log.Warn("run is late", append(runAttrs(&late[i]), "state", late[i].State)...)
 		}
 		if told > 0 {
@@ -188,8 +188,8 @@ func (s *Service) readNextLate(ctx context.Context) (time.Time, error) {
 	})
 }
 
-// markLive marks a run in progress as late.
-func (s *Service) markLive(id string) {
+// markActiveLate marks a run in progress as late.
+func (s *Service) markActiveLate(id string) {
 	s.mu.Lock()
 	a := s.active[id]
 	s.mu.Unlock()

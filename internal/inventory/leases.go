@@ -19,9 +19,9 @@ const heartbeat = 5 * time.Second
 // lease expired.
 var errTaken = errors.New("another process has taken the run")
 
-// takeLeft takes the unfinished runs of an earlier process on the folder, or frees those of ended
+// takeUnfinished takes the unfinished runs of an earlier process on the folder, or frees those of ended
 // processes.
-func (s *Service) takeLeft(ctx context.Context) error {
+func (s *Service) takeUnfinished(ctx context.Context) error {
 	if s.opts.Shared {
 		return s.freeExpired(ctx)
 	}
@@ -109,7 +109,7 @@ func (s *Service) beat(ctx context.Context) {
 	for _, w := range s.queue.all() {
 		queued[w.id] = w
 	}
-	for _, d := range s.later {
+	for _, d := range s.delayed {
 		queued[d.id] = d.waiting
 	}
 	s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *Service) beat(ctx context.Context) {
 		delete(active, h.Run.ID)
 		delete(queued, h.Run.ID)
 		if h.Cancel {
-			s.carryOutCancel(ctx, a, h.Run)
+			s.cancelHeld(ctx, a, h.Run)
 		}
 	}
 	for _, a := range active {
@@ -172,9 +172,9 @@ func (s *Service) releaseUnknown(ctx context.Context, unknown map[string]bool) {
 	}
 }
 
-// carryOutCancel ends a run of this process whose end was requested. a is nil
+// cancelHeld ends a run of this process whose end was requested. a is nil
 // while the run waits.
-func (s *Service) carryOutCancel(ctx context.Context, a *attempt, r stocktake.Run) {
+func (s *Service) cancelHeld(ctx context.Context, a *attempt, r stocktake.Run) {
 	if a != nil {
 		a.cancelRun()
 		return

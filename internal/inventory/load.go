@@ -18,7 +18,7 @@ type Load struct {
 func (s *Service) Load() Load {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return Load{Waiting: s.queue.len() + len(s.later), Running: len(s.active)}
+	return Load{Waiting: s.queue.len() + len(s.delayed), Running: len(s.active)}
 }
 
 // WindowBehind returns how long ago the window ended that starts at start; 0 if it

@@ -57,7 +57,7 @@ func (s *Service) startAdded(ctx context.Context, r stocktake.Run) {
 		s.enqueue(ctx, r)
 		return
 	}
-	s.willBeLate(&r)
+	s.checkWhenLate(&r)
 	s.wake()
 }
 
@@ -76,7 +76,7 @@ func (s *Service) enqueue(ctx context.Context, r stocktake.Run) {
 	s.latch.Hold()
 	s.queue.push(w)
 	s.mu.Unlock()
-	s.willBeLate(&r)
+	s.checkWhenLate(&r)
 	s.nudge()
 }
 

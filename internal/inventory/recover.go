@@ -8,9 +8,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// keepForgotten is the minimum time that the history of a configuration removed by AutoDelete is
+// removedRunsKept is the minimum time that the history of a configuration removed by AutoDelete is
 // kept; it may stay a day longer.
-const keepForgotten = 30 * 24 * time.Hour
+const removedRunsKept = 30 * 24 * time.Hour
 
 // recover reconciles the catalog with the buckets and the clock after a start.
 func (s *Service) recover(ctx context.Context) error {
@@ -21,7 +21,7 @@ func (s *Service) recover(ctx context.Context) error {
 	if err := s.forgetRuns(ctx, now); err != nil {
 		return err
 	}
-	if err := s.takeLeft(ctx); err != nil {
+	if err := s.takeUnfinished(ctx); err != nil {
 		return err
 	}
 	if _, err := s.readNextWindow(ctx); err != nil {
@@ -31,13 +31,13 @@ func (s *Service) recover(ctx context.Context) error {
 	return err
 }
 
-// forgetRuns removes, once a day, runs of removed configurations after keepForgotten.
+// forgetRuns removes, once a day, runs of removed configurations after removedRunsKept.
 func (s *Service) forgetRuns(ctx context.Context, now time.Time) error {
 	if !s.forgot.IsZero() && now.Before(s.forgot.Add(24*time.Hour)) && !now.Before(s.forgot) {
 		return nil
 	}
 	s.forgot = now
-	return s.catalog.ForgetRuns(ctx, now.Add(-keepForgotten))
+	return s.catalog.ForgetRuns(ctx, now.Add(-removedRunsKept))
 }
 
 func (s *Service) eachBucket(ctx context.Context, do func(bucket string) error) error {

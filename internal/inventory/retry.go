@@ -11,9 +11,9 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A passing error has a cause that may end by itself: a store cannot be reached, or
+// A temporary error has a cause that may end by itself: a store cannot be reached, or
 // is overloaded.
-type passing interface {
+type temporary interface {
 	error
 	MayPass() bool
 }
@@ -23,7 +23,7 @@ func MayPass(err error) bool {
 	if errors.Is(err, object.ErrUnavailable) {
 		return true
 	}
-	p, ok := errors.AsType[passing](err)
+	p, ok := errors.AsType[temporary](err)
 	return ok && p.MayPass()
 }
 
@@ -63,7 +63,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 	r.Reason = fmt.Sprintf("attempt %d failed: %s; trying again at %s", r.Attempt, reason, at.Format(time.RFC3339))
 	r.State, r.Attempt, r.Progress = stocktake.Queued, r.Attempt+1, stocktake.Progress{}
 	givenUp := false
-	err := s.insist(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
+	err := s.retryUntilDone(context.WithoutCancel(a.ctx), func(ctx context.Context) error {
 		e, err := s.catalog.Configuration(ctx, a.bucket, a.configuration)
 		if err != nil {
 			return err
@@ -92,7 +92,7 @@ func (s *Service) retry(a *attempt, cfg *stocktake.InventoryConfiguration, r sto
 		return true
 	}
 	s.mu.Lock()
-	s.later = append(s.later, delayed{a.waiting, at})
+	s.delayed = append(s.delayed, delayed{a.waiting, at})
 	s.mu.Unlock()
 	return true
 }
@@ -113,8 +113,8 @@ func (s *Service) resume() (next time.Time) {
 	now := s.now()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	kept := s.later[:0]
-	for _, d := range s.later {
+	kept := s.delayed[:0]
+	for _, d := range s.delayed {
 		if d.at.After(now) {
 			kept = append(kept, d)
 			next = earlier(next, d.at)
@@ -123,23 +123,23 @@ func (s *Service) resume() (next time.Time) {
 			s.queue.push(d.waiting)
 		}
 	}
-	clear(s.later[len(kept):])
-	s.later = kept
+	clear(s.delayed[len(kept):])
+	s.delayed = kept
 	return next
 }
 
-// dropLater removes the selected delayed runs of a bucket, and returns their number. It requires
+// dropDelayed removes the selected delayed runs of a bucket, and returns their number. It requires
 // the lock.
-func (s *Service) dropLater(bucket string, selected func(*waiting) bool) (dropped int) {
-	kept := s.later[:0]
-	for _, d := range s.later {
+func (s *Service) dropDelayed(bucket string, selected func(*waiting) bool) (dropped int) {
+	kept := s.delayed[:0]
+	for _, d := range s.delayed {
 		if d.bucket == bucket && selected(&d.waiting) {
 			dropped++
 		} else {
 			kept = append(kept, d)
 		}
 	}
-	clear(s.later[len(kept):])
-	s.later = kept
+	clear(s.delayed[len(kept):])
+	s.delayed = kept
 	return dropped
 }

@@ -24,7 +24,7 @@ func (s *Service) Run(ctx context.Context, bucket, id string) (stocktake.Run, er
 		s.startAdded(ctx, r)
 		return r, nil
 	}
-	return s.live(r), nil
+	return s.withProgress(r), nil
 }
 
 // Cancel ends the unfinished run of a configuration and returns its final state: it may have
@@ -143,7 +143,7 @@ func (s *Service) Runs(ctx context.Context, bucket, id string) ([]stocktake.Run,
 		return []stocktake.Run{}, nil
 	}
 	for i := range runs {
-		runs[i] = s.live(runs[i])
+		runs[i] = s.withProgress(runs[i])
 	}
 	return runs, nil
 }
@@ -186,14 +186,14 @@ func (s *Service) status(ctx context.Context, e *EntryStatus, w *warner) stockta
 		Warnings:      w.warnings(ctx, e),
 	}
 	if e.Last != nil {
-		st.Last = new(s.live(*e.Last))
+		st.Last = new(s.withProgress(*e.Last))
 	}
 	st.Incremental = s.incrementalStatus(ctx, &e.Entry)
 	return st
 }
 
-// live adds progress that the catalog does not have yet to a run.
-func (s *Service) live(r stocktake.Run) stocktake.Run {
+// withProgress adds progress that the catalog does not have yet to a run.
+func (s *Service) withProgress(r stocktake.Run) stocktake.Run {
 	s.mu.Lock()
 	a := s.active[r.ID]
 	s.mu.Unlock()

@@ -190,8 +190,8 @@ func (s *Service) wakeAt(t time.Time) {
 	}
 }
 
-// willBeLate makes Serve check a queued run at the time at which it becomes late.
-func (s *Service) willBeLate(r *stocktake.Run) {
+// checkWhenLate makes Serve check a queued run at the time at which it becomes late.
+func (s *Service) checkWhenLate(r *stocktake.Run) {
 	if s.opts.LateAfter < 0 || r.Late {
 		return
 	}

@@ -27,7 +27,7 @@ func (s *Service) Serve(ctx context.Context) error {
 	beating, look := false, true
 	var pause backoff
 	for {
-		next, err := s.keepTime(ctx)
+		next, err := s.runSchedule(ctx)
 		if err != nil && ctx.Err() == nil {
 			next = s.clock.Now().Add(pause.next())
 			s.log.Error("catalog failed; due runs may be late; trying again", "retry_at", next, "err", err)
@@ -82,8 +82,8 @@ func (s *Service) forgetOld(ctx context.Context) {
 	}
 }
 
-// keepTime makes due runs and windows, marks late runs, and returns when to do so again.
-func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
+// runSchedule makes due runs and windows, marks late runs, and returns when to do so again.
+func (s *Service) runSchedule(ctx context.Context) (time.Time, error) {
 	if now := s.now(); now.After(s.latest) {
 		s.latest = now
 	}
@@ -100,7 +100,7 @@ func (s *Service) keepTime(ctx context.Context) (time.Time, error) {
 		return time.Time{}, err
 	}
 	due = earlier(due, s.resume())
-	late, err := s.tellLate(ctx)
+	late, err := s.markLateRuns(ctx)
 	return earlier(earlier(due, window), late), errors.Join(forgotten, err)
 }
 
@@ -138,7 +138,7 @@ func (s *Service) dispatch(ctx context.Context) (busy bool) {
 			s.wake()
 		})
 	}
-	return len(s.active) > 0 || s.queue.len() > 0 || len(s.later) > 0
+	return len(s.active) > 0 || s.queue.len() > 0 || len(s.delayed) > 0
 }
 
 // ended removes an ended attempt. Runs that share a listing keep one place until all of them have

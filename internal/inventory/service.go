@@ -47,7 +47,7 @@ type Service struct {
 	latch           clock.Latch            // holds the clock while there is work to do
 	runs            sync.WaitGroup         // the goroutines of active
 	listing         map[string]bool        // buckets with a shared listing in progress
-	later           []delayed              // runs that wait for their next attempt, in no order; none if the catalog is shared
+	delayed         []delayed              // runs that wait for their next attempt, in no order; none if the catalog is shared
 	removalWarnings map[[2]string][]string // the last warnings of the ReportRemover, by bucket and id
 	deleted         deletedBuckets         // still in the catalog
 	taken           map[string]bool        // ids of unfinished runs that an earlier process may have started

@@ -261,7 +261,7 @@ func (s *Service) incrementalStatus(ctx context.Context, e *Entry) *stocktake.In
 	}
 	for _, r := range runs {
 		if r.Kind == stocktake.IncrementalRun {
-			st.Last = new(s.live(r))
+			st.Last = new(s.withProgress(r))
 			break
 		}
 	}

@@ -29,7 +29,7 @@ func (s *Service) Work(ctx context.Context, bucket, id string) (stocktake.Work, 
 	if t, ok := s.runner.(Team); ok {
 		w, err := t.Work(ctx, bucket, id)
 		for i := range w.Runs {
-			w.Runs[i].Run = s.live(w.Runs[i].Run)
+			w.Runs[i].Run = s.withProgress(w.Runs[i].Run)
 		}
 		return w, err
 	}
@@ -61,7 +61,7 @@ func (s *Service) ownWork(bucket, id string) stocktake.Work {
 			w.Waiting++
 		}
 	}
-	for _, q := range s.later {
+	for _, q := range s.delayed {
 		if asked(q.bucket, q.configuration) {
 			w.Waiting++
 		}
