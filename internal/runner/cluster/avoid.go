@@ -60,10 +60,10 @@ func (r *Runner) others(ctx context.Context) (there bool) {
 	return err == nil && there
 }
 
-// giveBack puts tasks back that make no progress here, so that other processes begin
+// returnTasks puts tasks back that make no progress here, so that other processes begin
 // them again. The attempts of this process are fenced off before they have ended,
 // because their cleanup may wait for the same store.
-func (r *Runner) giveBack(ctx context.Context, stalled []*assignment) error {
+func (r *Runner) returnTasks(ctx context.Context, stalled []*assignment) error {
 	if len(stalled) == 0 || !r.others(ctx) {
 		return nil
 	}

@@ -51,8 +51,8 @@ func (a *assignment) left() int64 {
 	return n
 }
 
-// A sighting is the progress of an assignment when a beat began.
-type sighting struct {
+// An assignmentState is the progress of an assignment when a beat began.
+type assignmentState struct {
 	*assignment
 	progress stocktake.Progress
 	writes   []*member // the members that it writes for
@@ -75,9 +75,9 @@ func (r *Runner) beat(ctx context.Context) error {
 	defer cancel()
 	asked := time.Now()
 	r.mu.Lock()
-	held := make([]sighting, 0, len(r.busy))
+	held := make([]assignmentState, 0, len(r.busy))
 	for _, a := range r.busy {
-		held = append(held, sighting{a, a.now(), slices.Clone(a.members)})
+		held = append(held, assignmentState{a, a.now(), slices.Clone(a.members)})
 	}
 	r.mu.Unlock()
 	kept, wanted, scheduler, err := r.renew(ctx, held)
@@ -105,12 +105,12 @@ func (r *Runner) beat(ctx context.Context) error {
 			stalled = append(stalled, a.assignment)
 		}
 	}
-	return r.giveBack(ctx, stalled)
+	return r.returnTasks(ctx, stalled)
 }
 
 // dropUnwanted ends the parts of the members that have left the listing. It returns false if
 // all have.
-func (s *sighting) dropUnwanted(wanted map[string]string) bool {
+func (s *assignmentState) dropUnwanted(wanted map[string]string) bool {
 	some := len(s.writes) == 0
 	for _, m := range s.writes {
 		if wanted[m.run] == s.run {
@@ -125,7 +125,7 @@ func (s *sighting) dropUnwanted(wanted map[string]string) bool {
 // renew returns which of the assignments still belong to this process, the listings
 // of the runs that share those of them that are of a listing, and whether this
 // process is the scheduler.
-func (r *Runner) renew(ctx context.Context, held []sighting) (kept map[int64]bool, wanted map[string]string, scheduler bool, err error) {
+func (r *Runner) renew(ctx context.Context, held []assignmentState) (kept map[int64]bool, wanted map[string]string, scheduler bool, err error) {
 	var ids, generations, listed, matched, bytes, written, shards []int64
 	var workers, listings []string
 	var members []*string
@@ -199,7 +199,7 @@ func (r *Runner) wanted(ctx context.Context, tx postgres.Tx, listings []string) 
 
 // writing returns the runs for which an assignment writes, in the form of
 // tasks.members; nil if not known yet.
-func (s *sighting) writing() (*string, error) {
+func (s *assignmentState) writing() (*string, error) {
 	if s.writes == nil {
 		return nil, nil
 	}

@@ -46,10 +46,10 @@ type membership struct {
 	stopped     bool
 }
 
-// enlist adds a run that begins to a listing that is gathering runs, or begins a
+// joinListing adds a run that begins to a listing that is gathering runs, or begins a
 // listing if other runs of the bucket may join it. It returns false if the run lists
 // alone.
-func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) (bool, error) {
+func (r *Runner) joinListing(ctx context.Context, tx postgres.Tx, t *inventory.Task) (bool, error) {
 	login := r.one.Stores.ListingKey(t.Run.Bucket, &t.Configuration)
 	if login == "" {
 		return false, nil
@@ -59,7 +59,7 @@ func (r *Runner) enlist(ctx context.Context, tx postgres.Tx, t *inventory.Task) 
 		return false, err
 	}
 	prefix := url.PathEscape(t.Configuration.Filter.Prefix)
-	id, err := r.gathering(ctx, tx, t.Run.Bucket, login, prefix)
+	id, err := r.openListing(ctx, tx, t.Run.Bucket, login, prefix)
 	if err != nil {
 		return false, err
 	}
@@ -96,10 +96,10 @@ const listingLock = 0x6c697374
 const companions = `SELECT $5 AND EXISTS (SELECT 1 FROM configurations c WHERE c.bucket = $1 AND c.id <> $6) OR EXISTS (SELECT 1 FROM runs r WHERE r.bucket = $1 AND r.id <> $2 AND r.kind = $3 AND r.ended = 0 AND r.owner <> $4
 	AND NOT EXISTS (SELECT 1 FROM works w WHERE w.run = r.id))`
 
-// gathering locks a listing of a bucket that a run may join, and returns its id;
+// openListing locks a listing of a bucket that a run may join, and returns its id;
 // empty if there is none. The prefix of the run must be a prefix of the listing's
 // prefix, or the reverse.
-func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, prefix string) (string, error) {
+func (r *Runner) openListing(ctx context.Context, tx postgres.Tx, bucket, login, prefix string) (string, error) {
 	open, err := tx.Query(ctx, `SELECT id, prefix FROM listings WHERE bucket = $1 AND login = $2 AND closed = 0 ORDER BY id FOR UPDATE`, bucket, login)
 	if err != nil {
 		return "", err
@@ -131,9 +131,9 @@ func (r *Runner) gathering(ctx context.Context, tx postgres.Tx, bucket, login, p
 	return "", nil
 }
 
-// convene locks a listing, its members, and a task of it, and returns the members.
+// lockListing locks a listing, its members, and a task of it, and returns the members.
 // The error is errLost if the attempt may no longer write.
-func (r *Runner) convene(ctx context.Context, tx postgres.Tx, t *task) ([]membership, error) {
+func (r *Runner) lockListing(ctx context.Context, tx postgres.Tx, t *task) ([]membership, error) {
 	var one int
 	err := tx.QueryRow(ctx, `SELECT 1 FROM listings WHERE id = $1 FOR UPDATE`, t.run).Scan(&one)
 	var all []membership
@@ -228,8 +228,8 @@ func (r *Runner) ownSlice(ctx context.Context, tx postgres.Tx, m *membership, t 
 		m.run, sliceKind, input, t.Generation, t.Generation-1, tx.Now).Scan(&t.Task)
 }
 
-// quit removes a run from the listing that it shares, if any.
-func (r *Runner) quit(ctx context.Context, tx postgres.Tx, run string) error {
+// leaveListing removes a run from the listing that it shares, if any.
+func (r *Runner) leaveListing(ctx context.Context, tx postgres.Tx, run string) error {
 	var listing *string
 	err := tx.QueryRow(ctx, `SELECT listing FROM works WHERE run = $1`, run).Scan(&listing)
 	if errors.Is(err, pgx.ErrNoRows) || err == nil && listing == nil {
@@ -277,12 +277,12 @@ func (r *Runner) failListing(ctx context.Context, tx postgres.Tx, listing string
 const forgetListings = `DELETE FROM listings l WHERE NOT EXISTS (SELECT 1 FROM works w WHERE w.listing = l.id)
 	AND NOT EXISTS (SELECT 1 FROM tasks t WHERE t.listing = l.id AND t.worker <> '' AND t.lease >= $1)`
 
-// muster closes a listing and returns the members for which a task is carried out. It
+// closeListing closes a listing and returns the members for which a task is carried out. It
 // returns none if there is nothing to share: then each run continues alone.
-func (r *Runner) muster(ctx context.Context, a *assignment) (members []membership, bucket string, err error) {
+func (r *Runner) closeListing(ctx context.Context, a *assignment) (members []membership, bucket string, err error) {
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		members = nil
-		all, err := r.convene(ctx, tx, &a.task)
+		all, err := r.lockListing(ctx, tx, &a.task)
 		if err != nil {
 			return err
 		}

@@ -23,15 +23,15 @@ type outage struct {
 
 // failed records that a step that will be repeated has failed because of the
 // database.
-func (o *outage) failed(doing string, err any) {
+func (o *outage) failed(action string, err any) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if !o.said.IsZero() && time.Since(o.said) < outagePause {
 		o.more++
-		o.log.Debug("database failed; trying again", "operation", doing, "err", err)
+		o.log.Debug("database failed; trying again", "operation", action, "err", err)
 		return
 	}
-	o.log.Warn("database failed; trying again until it answers", "operation", doing, "err", err, "failures", o.more)
+	o.log.Warn("database failed; trying again until it answers", "operation", action, "err", err, "failures", o.more)
 	o.said, o.more = time.Now(), 0
 }
 

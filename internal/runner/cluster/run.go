@@ -71,7 +71,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 // begin adds the first task of a run, or the task that publishes a recorded report,
 // unless it exists.
 func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
-	return r.insist(ctx, "lead a run", func() error {
+	return r.retryUntilDone(ctx, "lead a run", func() error {
 		return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 			kind := planKind
 			if t.Recorded != nil {
@@ -85,16 +85,16 @@ func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
 // dbPause is the pause between attempts of a run to reach an unreachable database.
 const dbPause = time.Second
 
-// insist repeats a step until the database carries it out or ctx ends: a run does not
+// retryUntilDone repeats a step until the database carries it out or ctx ends: a run does not
 // fail because the database is unreachable for a while. stocktake.ErrNoSuchRun counts
 // as an answer.
-func (r *Runner) insist(ctx context.Context, doing string, do func() error) error {
+func (r *Runner) retryUntilDone(ctx context.Context, action string, do func() error) error {
 	for {
 		err := do()
 		if err == nil || ctx.Err() != nil || errors.Is(err, stocktake.ErrNoSuchRun) {
 			return err
 		}
-		r.outage.failed(doing, err)
+		r.outage.failed(action, err)
 		select {
 		case <-time.After(dbPause):
 		case <-ctx.Done():
@@ -137,7 +137,7 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 		return err
 	}
 	if kind == planKind {
-		if shared, err := r.enlist(ctx, tx, t); err != nil || shared {
+		if shared, err := r.joinListing(ctx, tx, t); err != nil || shared {
 			return err
 		}
 	}

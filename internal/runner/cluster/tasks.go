@@ -173,7 +173,7 @@ func (r *Runner) release(ctx context.Context, t *task) error {
 // reason may pass, so that the run may be tried again. The run leaves the listing
 // that it shares.
 func (r *Runner) fail(ctx context.Context, tx postgres.Tx, run, reason string, passes bool) error {
-	if err := r.quit(ctx, tx, run); err != nil {
+	if err := r.leaveListing(ctx, tx, run); err != nil {
 		return err
 	}
 	tag, err := tx.Exec(ctx, `UPDATE works SET failure = $2, passes = CASE WHEN $3 THEN 1 ELSE 0 END, stopped = 1 WHERE run = $1 AND stopped = 0`, run, reason, passes)

@@ -47,7 +47,7 @@ type gathered struct {
 // together carries out a task of a listing.
 func (r *Runner) together(ctx context.Context, a *assignment) error {
 	g := &gathered{assignment: a}
-	found, bucket, err := r.muster(ctx, a)
+	found, bucket, err := r.closeListing(ctx, a)
 	if err != nil {
 		return err
 	}
@@ -64,12 +64,12 @@ func (r *Runner) together(ctx context.Context, a *assignment) error {
 	a.bucket, a.members = bucket, slices.Clone(parts)
 	r.mu.Unlock()
 	for _, m := range parts {
-		there, err := r.equip(ctx, g, m)
+		there, err := r.addMember(ctx, g, m)
 		if err != nil {
 			return err
 		}
 		if !there {
-			r.written(a, m)
+			r.stopWriting(a, m)
 		}
 	}
 	if a.kind == planKind {
@@ -78,10 +78,10 @@ func (r *Runner) together(ctx context.Context, a *assignment) error {
 	return r.sliceTogether(ctx, g)
 }
 
-// equip adds the input of the engine for a member. It returns false if its stores
+// addMember adds the input of the engine for a member. It returns false if its stores
 // cannot be opened, or if it lists the bucket differently from the first member: it
 // then continues alone, and meets the error there.
-func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error) {
+func (r *Runner) addMember(ctx context.Context, g *gathered, m *member) (bool, error) {
 	run, err := r.catalog.Run(ctx, m.run)
 	var cfg stocktake.InventoryConfiguration
 	if err == nil {
@@ -120,15 +120,15 @@ func (r *Runner) equip(ctx context.Context, g *gathered, m *member) (bool, error
 			if m.ctx.Err() == nil { // else it was stopped, or the task was taken away
 				r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", m.run, "listing", g.run, "err", o.Err)
 			}
-			r.written(g.assignment, m)
+			r.stopWriting(g.assignment, m)
 		},
 	})
 	return true, nil
 }
 
-// written records that nothing is written for a member any more. The next beat
+// stopWriting records that nothing is written for a member any more. The next beat
 // reports it.
-func (r *Runner) written(a *assignment, m *member) {
+func (r *Runner) stopWriting(a *assignment, m *member) {
 	m.cancel()
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -291,7 +291,7 @@ func (r *Runner) sumAll(ctx context.Context, tx postgres.Tx, listing string, mem
 // left.
 func (r *Runner) finishTogether(ctx context.Context, t *task, stays func(*membership) bool, follow func(context.Context, postgres.Tx, []membership) error) error {
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		all, err := r.convene(ctx, tx, t)
+		all, err := r.lockListing(ctx, tx, t)
 		if err != nil {
 			return err
 		}

@@ -59,7 +59,7 @@ func (r *Runner) work(ctx context.Context, c call) error {
 		return r.putBack(kept, &t, asNothing, 0)
 	case errors.Is(err, object.ErrUnavailable):
 		r.outage.failed("carry out a task", err)
-		return r.insist(kept, "hand a task back", func() error { return r.putBack(kept, &t, asNothing, dbPause) })
+		return r.retryUntilDone(kept, "hand a task back", func() error { return r.putBack(kept, &t, asNothing, dbPause) })
 	}
 	return r.failed(kept, a, err)
 }
