@@ -10,7 +10,7 @@ import (
 )
 
 // page takes a page of the range of s, and returns how many rows are taken.
-func (p *pagedScan) page(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record, more bool) (taken int, err error) {
+func (p *pagedScan) page(ctx context.Context, s *stretch, k *rangeEncoders, batch []stocktake.Record, more bool) (taken int, err error) {
 	if err := s.check(batch); err != nil {
 		return 0, err
 	}
@@ -142,7 +142,7 @@ func (s *stretch) waiting() bool {
 }
 
 // encode encodes the records of a page for each report.
-func (p *pagedScan) encode(ctx context.Context, s *stretch, k *kit, batch []stocktake.Record) error {
+func (p *pagedScan) encode(ctx context.Context, s *stretch, k *rangeEncoders, batch []stocktake.Record) error {
 	for i, o := range p.outputs {
 		if o.dead.Load() {
 			continue

@@ -16,13 +16,13 @@ import (
 // Limits of the removal of files, which continues after the context of a run has
 // ended.
 const (
-	aftermathTimeout = 2 * time.Minute
-	removals         = 16 // at once
+	cleanupTimeout     = 2 * time.Minute
+	concurrentRemovals = 16 // at once
 )
 
-// aftermath returns the context for cleanup that must happen even if ctx has ended.
-func aftermath(ctx context.Context) (context.Context, context.CancelFunc) {
-	return context.WithTimeout(context.WithoutCancel(ctx), aftermathTimeout)
+// cleanupContext returns the context for cleanup that must happen even if ctx has ended.
+func cleanupContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), cleanupTimeout)
 }
 
 // CleanAttempts removes the files that attempts of the run of job have left, except
@@ -176,7 +176,7 @@ func (r *run) list(ctx context.Context, prefix string) (keys []string, err error
 // first error.
 func Remove(ctx context.Context, dst Destination, keys []string) error {
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(removals)
+	group.SetLimit(concurrentRemovals)
 	for _, key := range keys {
 		group.Go(func() error {
 			if err := dst.Remove(ctx, key); err != nil {
@@ -201,7 +201,7 @@ type created struct {
 // shards are removed after the manifest that names them, and stay if the
 // manifest cannot be removed.
 func (r *run) removeCreated(ctx context.Context) error {
-	ctx, cancel := aftermath(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	r.mu.Lock()
 	made := r.created

@@ -27,14 +27,14 @@ type pace struct {
 
 func newPace(o *Options) pace {
 	p := pace{share: o.Share, requests: o.Requests}
-	p.look()
+	p.mustYield()
 	return p
 }
 
-// look begins a step. It reports whether the worker must yield: whether requests are
+// mustYield begins a step. It reports whether the worker must yield: whether requests are
 // open, or began since the last step. The latter matters because, with many clients
 // that wait for short answers, most of the time no request is open.
-func (p *pace) look() bool {
+func (p *pace) mustYield() bool {
 	p.since = time.Now()
 	if p.requests == nil {
 		return true
@@ -55,7 +55,7 @@ func (p *pace) step(ctx context.Context) error {
 		return nil
 	}
 	before := p.since
-	if p.look() {
+	if p.mustYield() {
 		p.owed += time.Duration(float64(min(p.since.Sub(before), longestStretch)) * (1 - p.share) / p.share)
 	}
 	if p.owed < leastRest {
@@ -69,6 +69,6 @@ func (p *pace) step(ctx context.Context) error {
 	case <-timer.C:
 	}
 	p.owed = 0
-	p.look()
+	p.mustYield()
 	return nil
 }

@@ -47,7 +47,7 @@ type pagedScan struct {
 	table     *ranges.Table
 	stretches map[*ranges.Range]*stretch
 	blocks    blocks
-	kits      []*kit
+	kits      []*rangeEncoders
 	scans     int           // of ranges
 	listing   int           // scans that make requests: the others wait for memory
 	joined    *ranges.Range // the range that is being written
@@ -58,8 +58,8 @@ type pagedScan struct {
 	unreported int // pages since remaining has reported
 }
 
-// A kit holds the encoders of a range, one for each report.
-type kit struct {
+// A rangeEncoders has the encoders of a range, one for each report.
+type rangeEncoders struct {
 	selectors []selector
 	encoders  []format.Encoder
 	rollups   []*rollup.Builder
@@ -245,7 +245,7 @@ func (p *pagedScan) within() float64 {
 
 // list lists a range, to its end or until it is paused.
 func (p *pagedScan) list(ctx context.Context, s *stretch) error {
-	k, err := p.kit()
+	k, err := p.idleEncoders()
 	if err != nil {
 		return err
 	}
@@ -317,8 +317,8 @@ func (p *pagedScan) halt(s *stretch, err error) bool {
 	return true
 }
 
-// kit returns a kit that is not in use.
-func (p *pagedScan) kit() (*kit, error) {
+// idleEncoders returns encoders that are not in use.
+func (p *pagedScan) idleEncoders() (*rangeEncoders, error) {
 	p.mu.Lock()
 	if n := len(p.kits); n > 0 {
 		k := p.kits[n-1]
@@ -327,7 +327,7 @@ func (p *pagedScan) kit() (*kit, error) {
 		return k, nil
 	}
 	p.mu.Unlock()
-	k := new(kit)
+	k := new(rangeEncoders)
 	for _, o := range p.outputs {
 		enc, err := o.opts.Format.NewEncoder(o.job.Bucket, o.job.Configuration.Columns())
 		if err != nil {

@@ -102,7 +102,7 @@ func TestNames(t *testing.T) {
 	seen := make(map[string]bool)
 	for _, run := range []string{"a", "b"} {
 		for attempt := 1; attempt < 4; attempt++ {
-			n := newNames("d/", run, attempt, ".csv.gz")
+			n := newShardNames("d/", run, attempt, ".csv.gz")
 			for segment := range 300 {
 				for shard := range 3 {
 					key := n.shard(segment, shard)
@@ -114,14 +114,14 @@ func TestNames(t *testing.T) {
 			}
 		}
 	}
-	n := newNames("d/", "run-1", 3, ".csv.gz")
+	n := newShardNames("d/", "run-1", 3, ".csv.gz")
 	if got, want := n.shard(0, 0)[:len("d/2222c1ed-66f7-8")], "d/"; !strings.HasPrefix(got, want) || got[len(got)-1] != '8' {
 		t.Errorf("name %s is not a UUID of version 8", n.shard(0, 0))
 	}
 	if !strings.HasSuffix(n.shard(4, 0), ".csv.gz") || strings.TrimSuffix(n.shard(4, 0), ".csv.gz")+"-2.csv.gz" != n.shard(4, 2) {
 		t.Errorf("names %s and %s", n.shard(4, 0), n.shard(4, 2))
 	}
-	if n2 := newNames("d/", "run-1", 4, ".csv.gz"); n2.owns(n.shard(0, 0)) != true || strings.HasPrefix(n.shard(0, 0), n2.attempt) {
+	if n2 := newShardNames("d/", "run-1", 4, ".csv.gz"); n2.owns(n.shard(0, 0)) != true || strings.HasPrefix(n.shard(0, 0), n2.attempt) {
 		t.Errorf("attempts of one run: %s, %s", n.attempt, n2.attempt)
 	}
 }

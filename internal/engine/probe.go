@@ -56,7 +56,7 @@ func (r *run) probe(ctx context.Context) (err error) {
 			return // another program has written it
 		}
 		// Also after an error: the file may be there, and only the answer was lost.
-		ctx, cancel := aftermath(ctx)
+		ctx, cancel := cleanupContext(ctx)
 		defer cancel()
 		if e := dst.Remove(ctx, key); e != nil {
 			err = errors.Join(err, fmt.Errorf("remove %s: %w", key, e))

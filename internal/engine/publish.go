@@ -266,7 +266,7 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 // unlessGivenUp removes the manifest and the list of the shards again if the run was
 // abandoned before they were written. If this cannot be determined, they stay.
 func (r *run) unlessGivenUp(ctx context.Context, dir string, summary []byte, manifest, symlink string, list []byte) error {
-	ctx, cancel := aftermath(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	err := r.claimed(ctx, dir, summary)
 	if !errors.Is(err, ErrGivenUp) {
@@ -324,7 +324,7 @@ func (r *run) symlink(summary *stocktake.Summary) []byte {
 func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir string, minute time.Time, err error) {
 	for minute = start.Truncate(time.Minute); ; minute = minute.Add(time.Minute) {
 		dir := r.at.Directory(minute)
-		taken, err := r.any(ctx, dir)
+		taken, err := r.hasAny(ctx, dir)
 		if err != nil {
 			return "", minute, err
 		}
@@ -350,8 +350,8 @@ func (r *run) claim(ctx context.Context, start time.Time, summary []byte) (dir s
 	}
 }
 
-// any reports whether the destination has a key with the prefix.
-func (r *run) any(ctx context.Context, prefix string) (bool, error) {
+// hasAny reports whether the destination has a key with the prefix.
+func (r *run) hasAny(ctx context.Context, prefix string) (bool, error) {
 	for _, err := range r.dst.List(ctx, prefix) {
 		if err != nil {
 			return false, fmt.Errorf("list %s: %w", prefix, err)
@@ -381,7 +381,7 @@ func (r *run) has(ctx context.Context, key string, content []byte) (bool, error)
 // settle finds out whether manifest.json was written although the write returned
 // cause. If it was, the run has succeeded and settle returns nil.
 func (r *run) settle(ctx context.Context, key string, manifest []byte, cause error) error {
-	ctx, cancel := aftermath(ctx)
+	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	if written, err := r.has(ctx, key, manifest); err != nil || !written {
 		return errors.Join(cause, err)

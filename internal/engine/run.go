@@ -62,7 +62,7 @@ type run struct {
 	opts  Options
 	dst   Destination
 	at    report.Location
-	names names
+	names shardNames
 	log   *slog.Logger
 
 	mu       sync.Mutex
@@ -104,7 +104,7 @@ func newRun(dst Destination, job Job, opts Options) (*run, error) {
 		opts.Failpoint = func(Step) {}
 	}
 	r := &run{job: job, opts: opts, dst: dst, at: location(&job)}
-	r.names = newNames(r.at.Data(), job.Run, job.Attempt, opts.Format.Suffix())
+	r.names = newShardNames(r.at.Data(), job.Run, job.Attempt, opts.Format.Suffix())
 	if err := r.at.CheckKeys(opts.Format); err != nil {
 		return nil, err
 	}

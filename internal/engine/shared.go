@@ -13,9 +13,9 @@ import (
 	"github.com/stocktake/stocktake/internal/tracing"
 )
 
-// ErrApart means that a run cannot share the listing of the others: no slice covers
+// ErrNotTogether means that a run cannot share the listing of the others: no slice covers
 // the keys that it selects.
-var ErrApart = errors.New("no other run lists the keys of this one")
+var ErrNotTogether = errors.New("no other run lists the keys of this one")
 
 // A MemberPlan is the plan of one of several runs that share a listing.
 type MemberPlan struct {
@@ -32,7 +32,7 @@ type MemberSlice struct {
 // PlanTogether is [Plan] for several runs of one bucket, which share one listing in
 // slices for [ScanSliceTogether]. The slices cover the keys of all runs whose plan
 // has no error. The prefix of one run must be a prefix of those of the others; runs
-// for which it is not get ErrApart. Other errors of a run are those of its
+// for which it is not get ErrNotTogether. Other errors of a run are those of its
 // destination, wrapped, and [*SpaceError]. err is that of the source.
 func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slice, plans []MemberPlan, err error) {
 	plans = make([]MemberPlan, len(members))
@@ -57,7 +57,7 @@ func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slic
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	for _, i := range order {
 		if len(cut) > 0 && !strings.HasPrefix(prefix(i), cut[0].Segment.Prefix) {
-			plans[i].Err = ErrApart
+			plans[i].Err = ErrNotTogether
 			continue
 		}
 		o, _, err := runs[i].plan(ctx, snap, len(cut) == 0)
@@ -94,7 +94,7 @@ func ScanSliceTogether(ctx context.Context, src Source, members []Member, slice 
 		m := &members[i]
 		r, err := newRun(m.Destination, m.Job, m.Options)
 		if err == nil && !strings.HasPrefix(m.Job.Configuration.Filter.Prefix, slice.Segment.Prefix) {
-			err = ErrApart
+			err = ErrNotTogether
 		}
 		if err != nil {
 			s.fail(ctx, i, nil, err)

@@ -8,18 +8,18 @@ import "sort"
 // of how the rest is distributed. So the error of a misplaced cut is corrected when
 // the range behind it has ended.
 
-// told is what the last report says about the rest of a range.
-type told struct {
+// reported is what the last report says about the rest of a range.
+type reported struct {
 	rows float64 // that are left of it
 	at   float64 // rows before its rest
 }
 
-// told returns what the last report says about r. ok is false if there is no report,
+// reportedRest returns what the last report says about r. ok is false if there is no report,
 // or if the bucket has changed too much there.
-func (t *Table) told(r *Range) (is told, ok bool) {
+func (t *Table) reportedRest(r *Range) (is reported, ok bool) {
 	h := t.hints
 	if h == nil || r.begin() >= h.last() {
-		return told{}, false
+		return reported{}, false
 	}
 	first, last := t.chain(r)
 	is.at = h.at(max(first.From, first.Prefix))
@@ -35,7 +35,7 @@ func (t *Table) told(r *Range) (is told, ok bool) {
 		}
 	}
 	if rest < 0 {
-		return told{}, rest > -2*float64(t.pageRows)
+		return reported{}, rest > -2*float64(t.pageRows)
 	}
 	const even = 1.0 / 2 // of the rest, because estimates may be wrong
 	share := func(q *Range) float64 {
@@ -76,23 +76,23 @@ func (t *Table) guessed(r *Range) float64 {
 	return r.guess
 }
 
-// reckonAgain estimates the rest of the chain of r again.
-func (t *Table) reckonAgain(r *Range) {
+// reestimateChain estimates the rest of the chain of r again.
+func (t *Table) reestimateChain(r *Range) {
 	if t.hints == nil {
 		return
 	}
 	first, last := t.chain(r)
 	for q := first; ; q = q.after {
-		q.reckon = 0
+		q.nextEstimate = 0
 		if q == last {
 			return
 		}
 	}
 }
 
-// keyTold returns a key that many rows behind the last row read of r. If the report
+// keyFromReport returns a key that many rows behind the last row read of r. If the report
 // knows no key in between, keys that were seen are more precise.
-func (t *Table) keyTold(r *Range, is told, rows float64) (string, bool) {
+func (t *Table) keyFromReport(r *Range, is reported, rows float64) (string, bool) {
 	h := t.hints
 	target := is.at + rows
 	if n := sort.SearchStrings(h.keys, r.begin()); r.pages > 0 && n < len(h.keys) && target < h.rows[n] {

@@ -25,19 +25,19 @@ type Range struct {
 
 	State State
 
-	first   string    // first key read
-	pages   int       // read
-	page    [2]string // first and last key of the last page
-	width   float64   // rows of the last page
-	sure    bool      // the last report says how many rows come before From
-	guess   float64   // rows that are left as keys of the last report let guess; < 0: not computed yet
-	whole   bool      // the last report says what is in it, and it was not cut
-	fresh   bool      // the last page was full, and the range was not cut since
-	samples []string  // keys of the last page
-	left    float64   // estimate of the pages that are left; < 0: not made yet
-	reckon  int       // pages from which on the estimate is made again
-	even    float64   // how far the estimate is to be trusted, from 0 to 1
-	measure *measure  // of the rest; nil: not made yet
+	first        string    // first key read
+	pages        int       // read
+	page         [2]string // first and last key of the last page
+	width        float64   // rows of the last page
+	sure         bool      // the last report says how many rows come before From
+	guess        float64   // rows that are left as keys of the last report let guess; < 0: not computed yet
+	whole        bool      // the last report says what is in it, and it was not cut
+	fresh        bool      // the last page was full, and the range was not cut since
+	samples      []string  // keys of the last page
+	left         float64   // estimate of the pages that are left; < 0: not made yet
+	nextEstimate int       // pages from which on the estimate is made again
+	even         float64   // how far the estimate is to be trusted, from 0 to 1
+	measure      *measure  // of the rest; nil: not made yet
 
 	cut      level  // where it was cut off the range before
 	behind   string // cursor of that range then
@@ -214,7 +214,7 @@ func (t *Table) judge(r *Range) {
 func (t *Table) Finish(r *Range, empty bool) {
 	r.State, r.fresh = Done, false
 	t.open--
-	t.reckonAgain(r)
+	t.reestimateChain(r)
 	if empty {
 		t.calls++
 		t.empty++
@@ -233,14 +233,14 @@ func (t *Table) Finish(r *Range, empty bool) {
 // estimate computes the rest of r.
 func (t *Table) estimate(r *Range) {
 	if r.pages == 0 {
-		t.foretell(r)
+		t.estimateFromReport(r)
 		return
 	}
-	if r.left >= 0 && r.pages < r.reckon {
+	if r.left >= 0 && r.pages < r.nextEstimate {
 		return
 	}
-	r.reckon = r.pages + 1
-	if is, ok := t.told(r); ok {
+	r.nextEstimate = r.pages + 1
+	if is, ok := t.reportedRest(r); ok {
 		r.left, r.even = is.rows/float64(t.pageRows), 1
 		return
 	}
@@ -251,25 +251,25 @@ func (t *Table) estimate(r *Range) {
 	pages := float64(r.pages)
 	r.even = pages / (pages + r.left/16)
 	if r.left > 16 {
-		r.reckon = r.pages + max(1, r.pages/8)
+		r.nextEstimate = r.pages + max(1, r.pages/8)
 	}
 }
 
-// foretell estimates the rest of a range that was not listed yet, if the last
+// estimateFromReport estimates the rest of a range that was not listed yet, if the last
 // report covers it.
-func (t *Table) foretell(r *Range) {
+func (t *Table) estimateFromReport(r *Range) {
 	if t.hints == nil || r.left >= 0 {
 		return
 	}
-	if is, ok := t.told(r); ok {
+	if is, ok := t.reportedRest(r); ok {
 		r.left, r.even = is.rows/float64(t.pageRows), 1
 		r.whole = true
 	}
 }
 
-// foretold reports whether nothing was listed of r, but the last report tells where
+// isEstimatedFromReport reports whether nothing was listed of r, but the last report tells where
 // it can be cut.
-func (r *Range) foretold() bool { return r.pages == 0 && r.whole }
+func (r *Range) isEstimatedFromReport() bool { return r.pages == 0 && r.whole }
 
 // begin returns a key that comes before everything left of r, and after everything
 // that was read.

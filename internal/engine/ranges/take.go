@@ -17,7 +17,7 @@ func (t *Table) least() float64 {
 	}
 	calls := float64(t.calls)
 	least := min(max(few, share*calls), many)
-	if over := t.wasted() / bearable(calls); over > 1 {
+	if over := t.wasted() / allowedWaste(calls); over > 1 {
 		least *= min(over*over*over, 8)
 	}
 	return least
@@ -29,14 +29,14 @@ func (t *Table) wasted() float64 {
 	return float64(t.calls) - float64(t.rows)/float64(max(t.pageRows, 1)) + float64(t.open)/2
 }
 
-// bearable returns how many of calls may be wasted before cuts become rarer.
-func bearable(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
+// allowedWaste returns how many of calls may be wasted before cuts become rarer.
+func allowedWaste(calls float64) float64 { return max(400-calls/16, 120+calls/200) }
 
-// unbearable returns how many of calls may be wasted before nothing more is cut, if
+// maxWaste returns how many of calls may be wasted before nothing more is cut, if
 // the fraction idle of the requests is idle. From ten million rows on these are less
 // than two in a hundred. A third is reserved for when most requests are idle, because
 // cutting the last ranges then saves the most time.
-func unbearable(calls, idle float64) float64 {
+func maxWaste(calls, idle float64) float64 {
 	return max(480-calls/16, mostWasted(calls)*(2+idle)/3)
 }
 
@@ -52,7 +52,7 @@ func spare(calls float64) float64 { return 0.005 * calls }
 func (t *Table) stuck(idle float64) bool {
 	calls := float64(t.calls)
 	waste := t.wasted()
-	return idle > 0.5 && waste > unbearable(calls, idle)-1 && waste < mostWasted(calls)+spare(calls)
+	return idle > 0.5 && waste > maxWaste(calls, idle)-1 && waste < mostWasted(calls)+spare(calls)
 }
 
 // Take returns up to k ranges to list, and marks them as listed: first waiting
@@ -75,7 +75,7 @@ func (t *Table) Take(k int, within float64) []*Range {
 			taken = append(taken, r)
 		}
 		left := t.expected(r)
-		if r.fresh && r.pages >= r.again || r.foretold() {
+		if r.fresh && r.pages >= r.again || r.isEstimatedFromReport() {
 			open = append(open, part{r: r, pages: min(left, (within-ahead)/float64(max(t.pageRows, 1)))})
 		}
 		ahead += max(1, left*float64(t.pageRows))
@@ -88,7 +88,7 @@ func (t *Table) Take(k int, within float64) []*Range {
 	if t.stuck(idle) {
 		n, least = min(n, int(spare(float64(t.calls)))), max(least, 64)
 	} else {
-		n = min(n, t.careful(idle))
+		n = min(n, t.maxNewRanges(idle))
 	}
 	for ; n > 0; n-- {
 		best := largest(open, 2*least)
@@ -105,13 +105,13 @@ func (t *Table) Take(k int, within float64) []*Range {
 	return taken
 }
 
-// careful returns how many ranges may be added if the fraction idle of the requests
+// maxNewRanges returns how many ranges may be added if the fraction idle of the requests
 // is idle: few while few pages are known, so that a small bucket takes few requests.
-func (t *Table) careful(idle float64) int {
+func (t *Table) maxNewRanges(idle float64) int {
 	if t.hints != nil && t.calls == 0 {
 		return math.MaxInt
 	}
-	bear := int(unbearable(float64(t.calls), idle) - t.wasted())
+	bear := int(maxWaste(float64(t.calls), idle) - t.wasted())
 	if t.hints != nil || t.large && t.calls > 0 {
 		return bear
 	}
@@ -210,8 +210,8 @@ func (t *Table) cut(p *part) []*Range {
 // that is a better cut.
 func (t *Table) keyBehind(r *Range, pages float64) (string, float64, bool) {
 	rows := pages * float64(t.pageRows)
-	if is, ok := t.told(r); ok {
-		key, ok := t.keyTold(r, is, rows)
+	if is, ok := t.reportedRest(r); ok {
+		key, ok := t.keyFromReport(r, is, rows)
 		return key, pages, ok
 	}
 	if r.pages == 0 {
