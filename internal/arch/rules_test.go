@@ -57,8 +57,8 @@ var may = map[string][]string{
 	"internal/journal/journaltest": {".", "internal/journal"},
 
 	// Who and with which key.
-	"internal/kms": {"internal/securefile"},
-	"internal/ram": {".", "internal/memo", "internal/object", "internal/securefile"},
+	"internal/kms": {"internal/logs", "internal/securefile"},
+	"internal/ram": {".", "internal/logs", "internal/memo", "internal/object", "internal/securefile"},
 
 	// One run, and the buckets it reads and writes, which do not know each other.
 	"internal/engine":            {".", "internal/engine/ranges", "report", "report/format", "report/rollup", "internal/tracing"},

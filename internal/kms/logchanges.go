@@ -1,11 +1,11 @@
 package kms
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/stocktake/stocktake/internal/logs"
 )
 
 // digests returns the digest of each key by its id. A digest differs if anything
@@ -17,8 +17,7 @@ func (s *state) digests() map[string]string {
 		if err != nil {
 			continue // strings, times and bytes
 		}
-		sum := sha256.Sum256(text)
-		all[k.ID] = "sha256:" + hex.EncodeToString(sum[:])
+		all[k.ID] = logs.Digest(text)
 	}
 	return all
 }

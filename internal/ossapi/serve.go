@@ -3,7 +3,6 @@ package ossapi
 import (
 	"context"
 	"crypto/rand"
-	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -258,15 +257,13 @@ func (c *call) audit(change, configuration string, attrs ...any) {
 	c.Audit.InfoContext(c.ctx, change, append(line, attrs...)...)
 }
 
-// auditDigest returns the digest of a document in audit lines. Equal documents have
-// equal digests, and a digest does not reveal a policy or a tag. An empty document
-// has an empty digest.
+// auditDigest returns the digest of a document in audit lines. An empty document has
+// an empty digest.
 func auditDigest(document []byte) string {
 	if len(document) == 0 {
 		return ""
 	}
-	sum := sha256.Sum256(document)
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return logs.Digest(document)
 }
 
 // A responseWriter counts the bytes of the answer and adds the headers that are

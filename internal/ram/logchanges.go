@@ -1,13 +1,12 @@
 package ram
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
+	"github.com/stocktake/stocktake/internal/logs"
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
@@ -68,11 +67,10 @@ func (d *Directory) logChanges(before, after *state) {
 	}
 }
 
-// digest returns the digest of the text of a fact; empty if there is no such fact.
-func digest(text string, there bool) string {
-	if !there {
+// digest returns the digest of the text of a part; empty if there is no such part.
+func digest(text string, exists bool) string {
+	if !exists {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(text))
-	return "sha256:" + hex.EncodeToString(sum[:])
+	return logs.Digest([]byte(text))
 }
