@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
 // ErrBackupRunning reports that another backup is in progress.
@@ -44,6 +45,9 @@ func (s *Store) Backup(ctx context.Context, dir string) error {
 	}
 	if err := os.Chmod(filepath.Join(dir, "index"), 0o700); err != nil {
 		return err
+	}
+	if err := writeIndexFiles(vfs.Default, filepath.Join(dir, "index")); err != nil {
+		return fmt.Errorf("list the files of the index: %w", err)
 	}
 	if err := os.MkdirAll(filepath.Join(dir, "blobs"), 0o700); err != nil {
 		return err

@@ -40,6 +40,9 @@ func Repair(ctx context.Context, dir string, log *slog.Logger, tell func(Problem
 	r := &repairer{ctx: ctx, tell: tell, log: indexlog.New(log, func(error) {}), cache: pebble.NewCache(64 << 20), stats: map[uint32]*layout.Delta{}, buckets: map[uint32]string{}, broken: map[uint32]bool{}}
 	defer r.cache.Unref()
 	index := filepath.Join(dir, "index")
+	if err := checkIndexFiles(vfs.Default, index); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return done, err
+	}
 	from, err := r.open(index, true) // which locks the store
 	if err != nil {
 		return done, fmt.Errorf("open the index: %w", incomplete(err))

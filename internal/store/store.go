@@ -25,6 +25,8 @@ type Store struct {
 	db    *pebble.DB
 	cache *pebble.Cache
 	blobs *blob.Dir
+	fsys  vfs.FS
+	index string // the folder of db
 
 	buckets buckets
 	stripes [4096]stripe // by bucket and key
@@ -61,14 +63,13 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if fsys == nil {
 		fsys, plain = vfs.Default, true
 	}
-	s := &Store{opts: opts, cache: pebble.NewCache(opts.CacheBytes), seed: maphash.MakeSeed()}
+	s := &Store{opts: opts, fsys: fsys, index: fsys.PathJoin(dir, "index"), cache: pebble.NewCache(opts.CacheBytes), seed: maphash.MakeSeed()}
 	defer s.cache.Unref()
 	if err := blob.MakeDir(fsys, dir); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	// Pebble would create it readable by all users, and small objects with it.
-	index := fsys.PathJoin(dir, "index")
-	if err := blob.MakeDir(fsys, index); err != nil {
+	if err := blob.MakeDir(fsys, s.index); err != nil {
 		return nil, fmt.Errorf("open store: index: %w", err)
 	}
 	s.log = indexlog.New(opts.Log, opts.fatal)
@@ -87,7 +88,10 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 		s.journalShare = int64(u.TotalBytes / 10)
 	}
 	indexOptions.EventListener = s.log.Events()
-	s.db, err = pebble.Open(index, indexOptions)
+	if err := checkIndexFiles(fsys, s.index); err != nil {
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.db, err = pebble.Open(s.index, indexOptions)
 	if errors.Is(err, syscall.ENOSPC) {
 		return nil, fmt.Errorf("open store: the disk of %s is full: free some space and start again: %w", dir, err)
 	}
@@ -124,9 +128,19 @@ func (s *Store) Close() error {
 		s.sweeping.Wait()
 		s.unfinished.Wait()
 		s.closeReaper()
-		s.closed = s.db.Close()
+		if s.closed = s.db.Close(); s.closed == nil {
+			s.listFiles()
+		}
 	})
 	return s.closed
+}
+
+// listFiles lists the files of the closed index. Without the list the next start cannot notice that
+// one was lost, which is no reason to fail.
+func (s *Store) listFiles() {
+	if err := writeIndexFiles(s.fsys, s.index); err != nil {
+		s.opts.Log.Warn("store: the files of the index could not be listed; a lost one may go unnoticed", "err", err)
+	}
 }
 
 // get returns the value of a key of the index, nil if there is none.
