@@ -46,7 +46,7 @@ func (s *Store) connect(k keys, around func(http.RoundTripper) http.RoundTripper
 			k, err := k(ctx)
 			return remote.Credentials{AccessKeyID: k.ID, AccessKeySecret: k.Secret, SessionToken: k.Token}, err
 		},
-		Transport: s.observed, WrapTransport: around, Requests: e.Limits.Concurrency, Accepted: s.gate.Places, Log: s.log,
+		Transport: s.observed, WrapTransport: around, Requests: e.Limits.Concurrency, Useful: s.gate.Useful, Log: s.log,
 	}
 	if e.VirtualHosts {
 		o.Addressing = remote.VirtualHosted

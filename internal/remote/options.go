@@ -40,10 +40,10 @@ type Options struct {
 	// DefaultRequests.
 	Requests int
 
-	// Accepted returns how many requests WrapTransport passes on at once, at present. More
-	// would only wait, and cut the listing into more pieces than necessary. nil: as
-	// many as Requests.
-	Accepted func() int
+	// Useful returns how many requests it is useful to have in flight or waiting for
+	// WrapTransport at present. More would only wait, and cut the listing into more
+	// pieces than necessary. nil: as many as Requests.
+	Useful func() int
 
 	// Silence is how long a request may pass without a byte sent or received before
 	// it fails; 0: DefaultSilence.

@@ -39,10 +39,10 @@ func (sn *snapshot) Split(context.Context, string, int) ([]string, error) { retu
 
 // Requests implements [engine.PagedSnapshot].
 func (sn *snapshot) Requests() int {
-	if sn.s.accepted == nil {
+	if sn.s.useful == nil {
 		return sn.s.requests
 	}
-	return min(sn.s.requests, max(sn.s.accepted(), 1))
+	return min(sn.s.requests, max(sn.s.useful(), 1))
 }
 
 // withBucket adds the bucket to an error.

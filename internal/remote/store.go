@@ -18,7 +18,7 @@ type Store struct {
 	partSize int
 	pageSize string
 	requests int
-	accepted func() int // see Options.Accepted; may be nil
+	useful   func() int // see Options.Useful; may be nil
 	types    bool       // listings contain the types of objects
 	log      *slog.Logger
 
@@ -30,7 +30,7 @@ type Store struct {
 // call it; o must be complete.
 func New(o Options, w *Connection, d Dialect) *Store {
 	return &Store{
-		dialect: d, conn: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, accepted: o.Accepted, log: o.Log,
+		dialect: d, conn: w, partSize: o.PartSize, pageSize: strconv.Itoa(o.PageSize), requests: o.Requests, useful: o.Useful, log: o.Log,
 		types: d.Lists(stocktake.FieldObjectType), detailSlots: make(chan struct{}, o.Requests),
 	}
 }

@@ -29,6 +29,7 @@ const DefaultConcurrency = 64
 // of its response is closed.
 type Gate struct {
 	next    http.RoundTripper
+	total   int // most places, of all processes that share the limits
 	hours   Hours
 	rate    *rate.Limiter // nil: no limit
 	turn    chan struct{} // held by the one request that waits for the rate
@@ -64,7 +65,7 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 		l.Concurrency = DefaultConcurrency
 	}
 	g := &Gate{
-		next: next, hours: l.Hours, share: l.Concurrency, control: newController(l.Concurrency),
+		next: next, total: l.Concurrency, hours: l.Hours, share: l.Concurrency, control: newController(l.Concurrency),
 		turn: make(chan struct{}, 1), pressed: make(chan struct{}, 1), granted: make(chan struct{}),
 	}
 	if l.PerSecond > 0 {
@@ -145,11 +146,19 @@ func (e *sharedGate) RoundTrip(req *http.Request) (*http.Response, error) {
 	return e.gate.pass(req, e.next)
 }
 
-// Places returns how many requests may be in flight now.
-func (g *Gate) Places() int {
+// Useful returns how many requests a user with enough work should have in flight or
+// waiting now: a few more than may be in flight, so that the limit is reached and can
+// grow, and twice as many if the part that Grant has set is the limit, so that
+// Pressed says that there is need for more. Further requests would only wait.
+func (g *Gate) Useful() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	return g.places()
+	n := g.places()
+	more := max(1, n/4)
+	if n == g.share {
+		more = n
+	}
+	return min(n+more, g.total)
 }
 
 // Stats returns the counts.

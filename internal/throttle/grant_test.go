@@ -49,3 +49,55 @@ func TestGrant(t *testing.T) {
 		}
 	})
 }
+
+// Useful requests reach the limit, so that it grows, and show that a process needs
+// more than its part. At the limit of the store none waits.
+func TestUseful(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := NewGate(server(func(*http.Request) (*http.Response, error) {
+			time.Sleep(time.Millisecond)
+			return respond(200), nil
+		}), Limits{Concurrency: 64})
+		list := func() (pressed bool) {
+			busy := 0
+			ended := make(chan error)
+			for n := range 2000 {
+				for busy < g.Useful() {
+					busy++
+					go func() {
+						resp, err := g.RoundTrip(get(t.Context(), t))
+						if err == nil {
+							err = resp.Body.Close()
+						}
+						ended <- err
+					}()
+				}
+				if err := <-ended; err != nil {
+					t.Fatal(err)
+				}
+				busy--
+				select {
+				case <-g.Pressed():
+					pressed = pressed || n >= 1000 // the limit is reached by then
+				default:
+				}
+			}
+			for range busy {
+				<-ended
+			}
+			return pressed
+		}
+		for _, c := range []struct {
+			part    int
+			pressed bool
+		}{{8, true}, {1, true}, {64, false}} {
+			g.Grant(0, c.part)
+			if got := list(); got != c.pressed {
+				t.Errorf("with %d of 64 places: pressed %v", c.part, got)
+			}
+			if got := g.Stats().Limit; got != c.part {
+				t.Errorf("with %d of 64 places: %d at once", c.part, got)
+			}
+		}
+	})
+}

@@ -15,9 +15,10 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// farRows is how many objects are in the bucket far: a shard of them is longer than a
-// part of an upload, in each slice of a worker with one place, too.
-const farRows = 2_000_000
+// farRows is how many objects are in the bucket far. A plan for a worker with one
+// place has four slices at most, so a shard of the largest is longer than a part of an
+// upload, however even they are.
+const farRows = 5_000_000
 
 // A process is killed during the upload of a shard in parts. The process that repeats
 // the run aborts this upload, and no upload of others.
