@@ -27,7 +27,7 @@ func TestRedact(t *testing.T) {
 		"callback=eyJ1cmwi&callback-var=eyJ4&x-oss-callback=e30":                        "callback=REDACTED&callback-var=REDACTED&x-oss-callback=REDACTED",
 		"continuation-token=photos%2F1":                                                 "continuation-token=photos%2F1",
 		"SignatureMethod=HMAC-SHA1&SignatureNonce=1&SignatureVersion=1.0&Signature=abc": "SignatureMethod=HMAC-SHA1&SignatureNonce=1&SignatureVersion=1.0&Signature=REDACTED",
-		"signature+extra=abc":                                                           "signature+extra=REDACTED",
+		"signature+extra=abc": "signature+extra=REDACTED",
 	} {
 		if got := accesslog.Redact(query); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
