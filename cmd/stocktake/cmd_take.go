@@ -9,17 +9,14 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
-	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/internal/take/places"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
-
-// takeID is used as the id of the configuration in the keys of reports.
-const takeID = "take"
 
 // takeCmd is `stocktake take`.
 type takeCmd struct {
@@ -67,53 +64,43 @@ func (c *takeCmd) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, dst.close()) }()
+	defer func() { err = errors.Join(err, dst.Close()) }()
 	cfg, err := c.configuration(&src, &dst)
 	if err != nil {
 		return err
 	}
 	job := take.Job{
-		Origin: src.origin, Source: renamedSource{src.store.Default().Source(), src.there}, Bucket: src.bucket,
-		Destination: dst.dst, Configuration: cfg,
+		Origin: src.Origin, Source: src.Source(), Bucket: src.Bucket,
+		Destination: dst.Destination, Configuration: cfg,
 	}
 	if c.Estimate {
 		return c.estimate(ctx, con, job, &src)
 	}
-	if dst.within(&src, src.bucket) {
+	if dst.Within(&src) {
 		sayf(con.err, "%s lies within the listed prefix: the report will contain the report files there\n", c.To)
 	}
-	if costs := src.store.Costs(cfg.Columns()); costs.PerObject > 0 {
+	if costs := src.Store.Costs(cfg.Columns()); costs.PerObject > 0 {
 		sayf(con.err, "%s: listings do not contain this; the take makes %s more for each object (--estimate shows how long that takes)\n",
 			reporttext.FieldNames(costs.Fetched), many(int64(costs.PerObject), "request"))
 	}
 	return c.take(ctx, con, job, &src, &dst, log)
 }
 
-// renamedSource is a source whose bucket has another name there.
-type renamedSource struct {
-	engine.Source
-	there string
-}
-
-func (s renamedSource) Snapshot(ctx context.Context, _ string) (engine.Snapshot, error) {
-	return s.Source.Snapshot(ctx, s.there)
-}
-
 // configuration returns the configuration that these flags describe.
-func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryConfiguration, err error) {
+func (c *takeCmd) configuration(src, dst *places.Place) (cfg stocktake.InventoryConfiguration, err error) {
 	cfg = stocktake.InventoryConfiguration{
-		ID: takeID, IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Once},
+		ID: places.ConfigurationID, IsEnabled: true, Schedule: stocktake.Schedule{Frequency: stocktake.Once},
 		IncludedObjectVersions: stocktake.IncludedObjectVersions(c.Versions),
 		Destination: stocktake.Destination{
 			AccountID: server.DefaultAccount, RoleARN: "acs:ram::" + server.DefaultAccount + ":role/take",
-			Bucket: dst.bucket, Prefix: strings.TrimSuffix(dst.prefix, "/"),
+			Bucket: dst.Bucket, Prefix: strings.TrimSuffix(dst.Prefix, "/"),
 			Encryption: stocktake.Encryption{SSEOSS: c.SSEOSS, SSEKMS: c.SSEKMS != ""},
 		},
 	}
 	if c.SSEKMS != "default" {
 		cfg.Destination.Encryption.KeyID = c.SSEKMS
 	}
-	if dst.store == nil && cfg.Destination.Encryption != (stocktake.Encryption{}) {
+	if dst.Store == nil && cfg.Destination.Encryption != (stocktake.Encryption{}) {
 		return cfg, usagef("--sse-oss and --sse-kms: a folder does not encrypt files")
 	}
 	if cfg.Destination.Format, err = formatFlagName(c.Format); err != nil {
@@ -122,12 +109,12 @@ func (c *takeCmd) configuration(src, dst *takePlace) (cfg stocktake.InventoryCon
 	if cfg.OptionalFields, err = parseFields(c.Fields); err != nil {
 		return cfg, err
 	}
-	if cfg.Filter, err = c.filter(src.prefix); err != nil {
+	if cfg.Filter, err = c.filter(src.Prefix); err != nil {
 		return cfg, err
 	}
 	checked := cfg
 	checked.Destination.Bucket = "valid" // buckets of S3 have names of their own
-	rules := stocktake.InventoryRules{OSSClasses: src.store.Settings().Kind == foreign.OSS}
+	rules := stocktake.InventoryRules{OSSClasses: src.Store.Settings().Kind == foreign.OSS}
 	if err := checked.Validate(rules); err != nil {
 		return cfg, usageError{asFlag(err)}
 	}
@@ -186,7 +173,7 @@ type takeResultFile struct {
 	Size int64  `json:"size"`
 }
 
-func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst *takePlace, log *slog.Logger) error {
+func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst *places.Place, log *slog.Logger) error {
 	begin := time.Now()
 	var begun take.Begun
 	line := newTakeLine(con.err)
@@ -204,7 +191,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	line.stop()
 	switch {
 	case errors.Is(err, take.ErrInterrupted):
-		sayf(con.err, "interrupted; progress is saved in %s: the same command resumes, --fresh starts over\n", printable(dst.origin))
+		sayf(con.err, "interrupted; progress is saved in %s: the same command resumes, --fresh starts over\n", printable(dst.Origin))
 		return err
 	case errors.Is(err, take.ErrOther):
 		return usagef("%w: run that one again, use --fresh to start over, or choose another destination", err)
@@ -213,7 +200,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	case err != nil:
 		return fmt.Errorf("take %s: %w%s", c.Source, err, takeAdvice(err, src, dst))
 	}
-	where := dst.where(result.Manifest)
+	where := dst.Where(result.Manifest)
 	s := &result.Summary
 	if c.JSON {
 		res := takeResult{
@@ -222,7 +209,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 			Unavailable: s.Unavailable, Incomplete: s.Incomplete, SuspectKeys: s.SuspectKeys,
 		}
 		for _, f := range s.Files {
-			res.Shards = append(res.Shards, takeResultFile{f.Key, dst.where(f.Key), f.Rows, f.Size})
+			res.Shards = append(res.Shards, takeResultFile{f.Key, dst.Where(f.Key), f.Rows, f.Size})
 		}
 		return terminal.PrintJSON(con.out, res)
 	}
@@ -237,23 +224,7 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 	_, err = sayf(con.out, "report   %s (%s, %s)\n", printable(where), many(int64(len(s.Files)), "shard"), size(stored))
 	if needed := (s.Matched + c.ShardRows - 1) / c.ShardRows; err == nil && int64(len(s.Files)) > 2*needed+1 {
 		sayf(con.err, "the report has %s, where %s would be enough, because each interruption and checkpoint ends the files being written; to join them: stocktake report convert %s NEW\n",
-			many(int64(len(s.Files)), "shard"), count(needed), printable(dst.shown()))
+			many(int64(len(s.Files)), "shard"), count(needed), printable(dst.Shown()))
 	}
 	return err
-}
-
-// shown returns the name of the place for other commands.
-func (p *takePlace) shown() string {
-	if p.store == nil {
-		return p.origin
-	}
-	return p.where(p.prefix)
-}
-
-// where returns the address of a key as other commands take it.
-func (p *takePlace) where(key string) string {
-	if p.store == nil {
-		return p.origin + "/" + strings.TrimPrefix(key, p.base)
-	}
-	return string(p.store.Settings().Kind) + "://" + p.bucket + "/" + key
 }

@@ -10,14 +10,15 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/foreign"
 	bucketclient "github.com/stocktake/stocktake/internal/remote"
+	"github.com/stocktake/stocktake/internal/take/places"
 )
 
 // takeAdvice returns advice to add to the error of a failed take; empty if the error needs none.
 // dst may be nil.
-func takeAdvice(err error, src, dst *takePlace) string {
-	urls := src.store.URL()
-	if dst != nil && dst.store != nil && dst.store.URL() != urls {
-		urls += " and " + dst.store.URL()
+func takeAdvice(err error, src, dst *places.Place) string {
+	urls := src.Store.URL()
+	if dst != nil && dst.Store != nil && dst.Store.URL() != urls {
+		urls += " and " + dst.Store.URL()
 	}
 	_, dial := errors.AsType[*net.OpError](err)
 	_, lookup := errors.AsType[*net.DNSError](err)
@@ -25,7 +26,7 @@ func takeAdvice(err error, src, dst *takePlace) string {
 	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
 	_, noKey := errors.AsType[*bucketclient.CredentialsError](err)
 	switch {
-	case noKey && src.store.Settings().Kind == foreign.OSS:
+	case noKey && src.Store.Settings().Kind == foreign.OSS:
 		return ": set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a profile of ~/.ossutilconfig (--profile)"
 	case noKey:
 		return ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws (--profile)"
@@ -46,8 +47,8 @@ func takeAdvice(err error, src, dst *takePlace) string {
 }
 
 // keysOf says where the keys of a place come from.
-func keysOf(p *takePlace) string {
-	s := p.store.Settings()
+func keysOf(p *places.Place) string {
+	s := p.Store.Settings()
 	switch {
 	case s.Credentials != foreign.Chain():
 		return "of " + strings.Trim(s.Credentials.String(), "{}")

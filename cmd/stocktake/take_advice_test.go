@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/foreign"
+	"github.com/stocktake/stocktake/internal/take/places"
 )
 
 // adviceOn returns the error of a take from a bucket of a server, and the advice.
@@ -24,7 +25,7 @@ func adviceOn(t *testing.T, kind foreign.Kind, endpoint string) (string, string)
 	if err == nil {
 		t.Fatal("the listing began")
 	}
-	return err.Error(), takeAdvice(err, &takePlace{store: store}, nil)
+	return err.Error(), takeAdvice(err, &places.Place{Store: store}, nil)
 }
 
 // Without an access key the error says so, and where to put one.
@@ -86,7 +87,7 @@ func TestTakeAdviceOnCertificates(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = store.Default().Source().Snapshot(t.Context(), "photos")
-	if got := takeAdvice(err, &takePlace{store: store}, nil); !strings.Contains(got, "--ca-file") {
+	if got := takeAdvice(err, &places.Place{Store: store}, nil); !strings.Contains(got, "--ca-file") {
 		t.Errorf("%v%s", err, got)
 	}
 }

@@ -3,34 +3,13 @@ package main
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/take"
+	"github.com/stocktake/stocktake/internal/take/places"
 	"github.com/stocktake/stocktake/internal/terminal"
 )
-
-// A listPrice is the price of requests to a public service.
-//
-// Source: price lists of both as of November 2026. Listings are requests of the
-// kind PUT for either, requests about objects of the kind GET.
-type listPrice struct {
-	per      float64 // requests
-	price    float64
-	object   float64 // of so many requests about objects
-	currency string
-	where    string
-}
-
-var listPrices = map[foreign.Kind]struct {
-	host string // ending of the endpoint's
-	listPrice
-}{
-	foreign.S3:  {".amazonaws.com", listPrice{1000, 0.005, 0.0004, "USD", "us-east-1, class Standard; other regions differ"}},
-	foreign.OSS: {".aliyuncs.com", listPrice{10_000, 0.01, 0.01, "CNY", "mainland China; other regions differ"}},
-}
 
 // takeEstimate is the result of --estimate for programs.
 type takeEstimate struct {
@@ -41,19 +20,16 @@ type takeEstimate struct {
 }
 
 // estimate carries out --estimate.
-func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *takePlace) error {
-	limits := src.store.Settings().Limits
+func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *places.Place) error {
+	limits := src.Store.Settings().Limits
 	e, err := take.Guess(ctx, job, c.Objects, take.Pace{
-		Requests: limits.Concurrency, PerSecond: limits.PerSecond, PerObject: src.store.Costs(job.Configuration.Columns()).PerObject,
+		Requests: limits.Concurrency, PerSecond: limits.PerSecond, PerObject: src.Store.Costs(job.Configuration.Columns()).PerObject,
 	})
 	if err != nil {
 		return fmt.Errorf("estimate %s: %w%s", c.Source, err, takeAdvice(err, src, nil))
 	}
-	res := takeEstimate{Source: c.Source, Estimate: e}
-	p, public := listPrices[src.store.Settings().Kind]
-	if public = public && strings.HasSuffix(strings.TrimSuffix(src.store.URL(), ".cn"), p.host); public {
-		res.Price, res.Currency = (float64(e.Calls)*p.price+float64(e.Requests)*p.object)/p.per, p.currency
-	}
+	price, public := src.Price(e)
+	res := takeEstimate{Source: c.Source, Estimate: e, Price: price.Amount, Currency: price.Currency}
 	if c.JSON {
 		return terminal.PrintJSON(con.out, res)
 	}
@@ -75,7 +51,7 @@ func (c *takeCmd) estimate(ctx context.Context, con console, job take.Job, src *
 	}
 	_, err = sayf(con.out, "time     at least %s, if the store sustains %s\n", e.Time.Round(time.Second), rate)
 	if public && err == nil {
-		_, err = sayf(con.out, "price    %.4f %s by the price list (%s)\n", res.Price, res.Currency, p.where)
+		_, err = sayf(con.out, "price    %.4f %s by the price list (%s)\n", price.Amount, price.Currency, price.Where)
 	}
 	return err
 }

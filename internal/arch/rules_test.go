@@ -95,6 +95,7 @@ var may = map[string][]string{
 	"internal/runner/cluster":      {".", "internal/catalog/postgres", "internal/catalog/relational", "internal/engine", "internal/inventory", "internal/object", "internal/runner/local", "internal/throttle"},
 	"internal/window":              {".", "internal/engine", "internal/journal", "report", "report/csvtext"},
 	"internal/take":                {".", "internal/engine", "inventoryxml", "report"},
+	"internal/take/places":         {"internal/dirbucket", "internal/engine", "internal/foreign", "internal/take", "internal/throttle", "report"},
 	"internal/retention":           {".", "internal/engine", "internal/inventory", "report"},
 
 	// OSS over HTTP, and the figures of all of it.
@@ -144,7 +145,7 @@ var may = map[string][]string{
 
 	"internal/reportfolder": {"internal/dirbucket", "report"},
 
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/reporttext", "internal/server", "internal/store", "internal/take", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/reporttext", "internal/server", "internal/store", "internal/take", "internal/take/places", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
