@@ -18,6 +18,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/server"
 	"github.com/stocktake/stocktake/internal/transfer"
 )
@@ -156,7 +157,7 @@ func (c *demoCmd) story(ctx context.Context, con console, s *server.Server, oc *
 		return err
 	}
 	sayln(con.out)
-	at := place{bucket: newOSSBucket(oc, r.Destination), name: "oss://" + r.Destination}
+	at := &reportplace.Place{Bucket: newOSSBucket(oc, r.Destination), Name: "oss://" + r.Destination}
 	if err := showReport(ctx, con.out, at, r.Manifest, showOptions{rows: 5, verify: true}); err != nil {
 		return err
 	}

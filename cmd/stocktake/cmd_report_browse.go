@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/stocktake/stocktake/internal/browse"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 	"github.com/stocktake/stocktake/report/rollup"
@@ -47,37 +48,32 @@ func (c *reportBrowse) Run(ctx context.Context, con console) (err error) {
 
 // open reads a report and its totals: from manifest.rollup, or else from all rows.
 func (c *reportBrowse) open(ctx context.Context, con console, where string, windows []string) (*report.Report, *rollup.Rollup, func() error, error) {
-	at := reportPlace{reportRemote: c.reportRemote, Where: where}
 	if len(windows) > 0 {
-		b, err := bringForward(ctx, &at, windows)
+		b, err := reportplace.BringForward(ctx, &c.reportRemote, where, windows)
 		if err != nil {
 			return nil, nil, nil, err
 		}
-		sums, err := addUp(ctx, con, b.report, where)
+		sums, err := addUp(ctx, con, b.Report, where)
 		if err != nil {
-			return nil, nil, nil, errors.Join(err, b.close())
+			return nil, nil, nil, errors.Join(err, b.Close())
 		}
-		return b.report, sums, b.close, nil
+		return b.Report, sums, b.Close, nil
 	}
-	p, key, err := at.manifest(ctx)
+	p, r, err := reportplace.OpenReport(ctx, &c.reportRemote, where)
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	r, err := report.Open(ctx, p.bucket, key)
-	if err == nil {
-		err = errIncremental(r)
-	}
-	if err != nil {
-		return nil, nil, nil, errors.Join(err, p.close())
+	if err := errIncremental(r); err != nil {
+		return nil, nil, nil, errors.Join(err, p.Close())
 	}
 	sums, err := r.ReadRollup(ctx)
 	if errors.Is(err, fs.ErrNotExist) {
-		sums, err = addUp(ctx, con, r, p.where(key))
+		sums, err = addUp(ctx, con, r, p.Where(r.Key))
 	}
 	if err != nil {
-		return nil, nil, nil, errors.Join(err, p.close())
+		return nil, nil, nil, errors.Join(err, p.Close())
 	}
-	return r, sums, p.close, nil
+	return r, sums, p.Close, nil
 }
 
 // addUp adds up all rows of a report.

@@ -33,7 +33,7 @@ func (c *reportCat) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	sel, err := c.of(r)
 	if err != nil {
 		return err

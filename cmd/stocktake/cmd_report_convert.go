@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/dirbucket"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/report"
 )
@@ -32,7 +33,7 @@ func (c *reportConvert) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	if err := errIncremental(r); err != nil {
 		return err
 	}
@@ -96,7 +97,7 @@ func formatNames() string {
 // openTarget opens where a report goes. where is its address, with a '/' at the
 // end.
 func openTarget(at *reportRemote, target string, opts *report.ConvertOptions) (to writePlace, where string, err error) {
-	u, ok, err := parseBucketURL(target)
+	u, ok, err := reportplace.ParseAddress(target)
 	if err != nil {
 		return to, "", err
 	}
@@ -105,12 +106,12 @@ func openTarget(at *reportRemote, target string, opts *report.ConvertOptions) (t
 		if err != nil {
 			return to, "", err
 		}
-		if opts.Base = u.path; u.path != "" && !strings.HasSuffix(u.path, "/") {
+		if opts.Base = u.Path; u.Path != "" && !strings.HasSuffix(u.Path, "/") {
 			opts.Base += "/"
 		}
-		opts.Bucket = u.bucket
-		opts.Address = u.name() + "/"
-		return writePlace{s.Destination(u.bucket), func() error { return nil }}, u.name() + "/" + opts.Base, nil
+		opts.Bucket = u.Bucket
+		opts.Address = u.URL() + "/"
+		return writePlace{s.Destination(u.Bucket), func() error { return nil }}, u.URL() + "/" + opts.Base, nil
 	}
 	_, err = os.Stat(target)
 	made := errors.Is(err, fs.ErrNotExist)

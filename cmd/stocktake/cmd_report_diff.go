@@ -6,6 +6,7 @@ import (
 	"errors"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/report"
 )
@@ -43,15 +44,15 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 	defer func() { err = errors.Join(err, closeBefore()) }()
 	var after report.Rows
 	if len(c.Windows) > 0 {
-		b, err := bringForward(ctx, &reportPlace{reportRemote: c.reportRemote, Where: c.Before}, c.Windows)
+		b, err := reportplace.BringForward(ctx, &c.reportRemote, c.Before, c.Windows)
 		if err != nil {
 			return err
 		}
-		defer func() { err = errors.Join(err, b.close()) }()
+		defer func() { err = errors.Join(err, b.Close()) }()
 		if c.After == "" && c.Against == "" {
-			after = b.report
+			after = b.Report
 		} else {
-			before = b.report
+			before = b.Report
 		}
 	}
 	if after == nil {
@@ -87,19 +88,14 @@ func (c *reportDiff) Run(ctx context.Context, con console) (err error) {
 }
 
 func (c *reportDiff) open(ctx context.Context, where string) (*report.Report, func() error, error) {
-	at := reportPlace{reportRemote: c.reportRemote, Where: where}
-	p, key, err := at.manifest(ctx)
+	p, r, err := reportplace.OpenReport(ctx, &c.reportRemote, where)
 	if err != nil {
 		return nil, nil, err
 	}
-	r, err := report.Open(ctx, p.bucket, key)
-	if err == nil {
-		err = errIncremental(r)
+	if err := errIncremental(r); err != nil {
+		return nil, nil, errors.Join(err, p.Close())
 	}
-	if err != nil {
-		return nil, nil, errors.Join(err, p.close())
-	}
-	return r, p.close, nil
+	return r, p.Close, nil
 }
 
 // other opens the other side of the comparison.
@@ -107,11 +103,11 @@ func (c *reportDiff) other(ctx context.Context, before *report.Report) (report.R
 	if c.Against == "" {
 		return c.open(ctx, c.After)
 	}
-	u, ok, err := parseBucketURL(c.Against)
+	u, ok, err := reportplace.ParseAddress(c.Against)
 	if err != nil {
 		return nil, nil, err
 	}
-	if !ok || u.path != "" {
+	if !ok || u.Path != "" {
 		return nil, nil, usagef("--against %q: name a bucket as oss://BUCKET or s3://BUCKET; --prefix says which keys", c.Against)
 	}
 	l, err := openLive(ctx, &c.reportRemote, u, c.Prefix, before.Has(stocktake.FieldVersionID))

@@ -28,7 +28,7 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	sel, err := (&selectFlags{Columns: c.Columns}).of(r)
 	if err != nil {
 		return err
@@ -57,7 +57,7 @@ func (c *reportFind) Run(ctx context.Context, con console) (err error) {
 	}
 	switch {
 	case found == 0:
-		return fmt.Errorf("no row of %s has a key that starts with %q", p.where(r.Key), c.Key)
+		return fmt.Errorf("no row of %s has a key that starts with %q", p.Where(r.Key), c.Key)
 	case more:
 		sayf(con.err, "there are more: --limit 0 shows all\n")
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
 )
@@ -21,7 +22,7 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 	t := terminal.NewTable(con.out, "CREATED", "KIND", "SOURCE", "ROWS", "FILES", "SIZE", "MANIFEST")
 	var found []reportLine
 	damaged := 0 // one does not hide the others
-	err := eachReport(ctx, &c.reportRemote, c.Where, func(p *place, manifest string, err error) error {
+	err := reportplace.Each(ctx, &c.reportRemote, c.Where, func(p *reportplace.Place, manifest string, err error) error {
 		var l reportLine
 		if err == nil {
 			l, err = lineAt(ctx, p, manifest)
@@ -54,8 +55,8 @@ func (c *reportLs) Run(ctx context.Context, con console) error {
 }
 
 // lineAt reads the report whose manifest has the key.
-func lineAt(ctx context.Context, p *place, key string) (reportLine, error) {
-	r, err := report.Open(ctx, p.bucket, key)
+func lineAt(ctx context.Context, p *reportplace.Place, key string) (reportLine, error) {
+	r, err := report.Open(ctx, p.Bucket, key)
 	if err != nil {
 		return reportLine{}, err
 	}
@@ -73,8 +74,8 @@ type reportLine struct {
 	Manifest string            `json:"manifest"`
 }
 
-func lineOf(r *report.Report, p *place) reportLine {
-	l := reportLine{Created: r.Time(), Kind: stocktake.FullRun, Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.where(r.Key)}
+func lineOf(r *report.Report, p *reportplace.Place) reportLine {
+	l := reportLine{Created: r.Time(), Kind: stocktake.FullRun, Source: r.Manifest.SourceBucket, Rows: -1, Files: len(r.Manifest.Files), Manifest: p.Where(r.Key)}
 	for _, f := range r.Manifest.Files {
 		l.Size += f.Size
 	}

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
@@ -26,11 +27,11 @@ func (c *reportShow) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	if !c.JSON {
 		return showReport(ctx, con.out, p, key, showOptions{rows: c.Rows})
 	}
-	r, err := report.Open(ctx, p.bucket, key)
+	r, err := report.Open(ctx, p.Bucket, key)
 	if err != nil {
 		return err
 	}
@@ -47,12 +48,12 @@ type showOptions struct {
 }
 
 // showReport shows the report whose manifest has the key manifest.
-func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts showOptions) error {
-	r, err := report.Open(ctx, p.bucket, manifest)
+func showReport(ctx context.Context, w io.Writer, p *reportplace.Place, manifest string, opts showOptions) error {
+	r, err := report.Open(ctx, p.Bucket, manifest)
 	if err != nil {
 		return err
 	}
-	reporttext.PrintManifest(w, r, p.where(r.Key))
+	reporttext.PrintManifest(w, r, p.Where(r.Key))
 	if err := reporttext.PrintRows(ctx, w, r, opts.rows); err != nil {
 		return err
 	}
@@ -64,7 +65,7 @@ func showReport(ctx context.Context, w io.Writer, p place, manifest string, opts
 	if !opts.verify {
 		return nil
 	}
-	v, err := report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{})
+	v, err := report.Verify(ctx, p.Bucket, manifest, report.VerifyOptions{})
 	if err != nil {
 		return err
 	}

@@ -32,7 +32,7 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
+	defer func() { err = errors.Join(err, p.Close()) }()
 	sums, err := c.totals(ctx, con.err, r)
 	if err != nil {
 		return err
@@ -45,7 +45,7 @@ func (c *reportSummary) Run(ctx context.Context, con console) (err error) {
 	case c.JSON:
 		return terminal.PrintJSON(con.out, groups)
 	}
-	sayf(con.out, "== %s, as of %s\n", printable(p.where(r.Key)), when(r.Time()))
+	sayf(con.out, "== %s, as of %s\n", printable(p.Where(r.Key)), when(r.Time()))
 	return reporttext.PrintSummary(con.out, sums, groups, opts)
 }
 

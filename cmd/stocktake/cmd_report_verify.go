@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/reporttext"
 	"github.com/stocktake/stocktake/internal/terminal"
 	"github.com/stocktake/stocktake/report"
@@ -29,15 +30,15 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, p.close()) }()
-	v, err := c.verify(ctx, con, &p, key)
+	defer func() { err = errors.Join(err, p.Close()) }()
+	v, err := c.verify(ctx, con, p, key)
 	if err != nil {
 		return err
 	}
 	if c.JSON {
 		err = terminal.PrintJSON(con.out, v)
 	} else {
-		sayln(con.out, printable(p.where(key)))
+		sayln(con.out, printable(p.Where(key)))
 		reporttext.PrintVerification(con.out, v)
 	}
 	if err == nil && !v.OK {
@@ -50,7 +51,7 @@ func (c *reportVerify) Run(ctx context.Context, con console) (err error) {
 // read.
 func (c *reportVerify) all(ctx context.Context, con console) error {
 	found, wrong := int64(0), int64(0)
-	err := eachReport(ctx, &c.reportRemote, c.Where, func(p *place, manifest string, err error) error {
+	err := reportplace.Each(ctx, &c.reportRemote, c.Where, func(p *reportplace.Place, manifest string, err error) error {
 		found++
 		var v *report.Verification
 		if err == nil {
@@ -69,7 +70,7 @@ func (c *reportVerify) all(ctx context.Context, con console) error {
 		if c.JSON {
 			return terminal.NewEncoder(con.out).Encode(v)
 		}
-		sayln(con.out, printable(p.where(manifest)))
+		sayln(con.out, printable(p.Where(manifest)))
 		reporttext.PrintVerification(con.out, v)
 		return nil
 	})
@@ -84,10 +85,10 @@ func (c *reportVerify) all(ctx context.Context, con console) error {
 	return nil
 }
 
-func (c *reportVerify) verify(ctx context.Context, con console, p *place, manifest string) (*report.Verification, error) {
+func (c *reportVerify) verify(ctx context.Context, con console, p *reportplace.Place, manifest string) (*report.Verification, error) {
 	line := terminal.NewStatusLine(con.err)
 	defer line.Clear()
-	return report.Verify(ctx, p.bucket, manifest, report.VerifyOptions{
+	return report.Verify(ctx, p.Bucket, manifest, report.VerifyOptions{
 		Hashes:   c.Hashes,
 		Progress: func(stored int64) { line.Show(size(stored) + " verified") },
 	})

@@ -15,6 +15,9 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/client"
 	"github.com/stocktake/stocktake/internal/ossxml"
+	"github.com/stocktake/stocktake/internal/reportfolder"
+	"github.com/stocktake/stocktake/internal/reportplace"
+	"github.com/stocktake/stocktake/internal/take/places"
 	"github.com/stocktake/stocktake/internal/transfer"
 )
 
@@ -104,6 +107,16 @@ func (e usageError) Unwrap() error { return e.err }
 
 func usagef(format string, args ...any) error {
 	return usageError{fmt.Errorf(format, args...)}
+}
+
+// isUsage reports whether an error is bad input: a usageError, or an address or path that
+// cannot be right.
+func isUsage(err error) bool {
+	_, usage := errors.AsType[usageError](err)
+	_, address := errors.AsType[*reportplace.ArgumentError](err)
+	_, path := errors.AsType[*reportfolder.PathError](err)
+	_, place := errors.AsType[*places.ArgumentError](err)
+	return usage || address || path || place
 }
 
 // serviceError finds the answer of the OSS API in an error.

@@ -150,7 +150,7 @@ func run(ctx context.Context, args []string, con console) (code int) {
 			err = usagef("%s: %w", settingSource(bad.Setting), bad.Err)
 		}
 		sayf(con.err, "stocktake: %s\n", printableText(err.Error()))
-		if _, ok := errors.AsType[usageError](err); ok {
+		if isUsage(err) {
 			return exitUsage
 		}
 		return exitFailed

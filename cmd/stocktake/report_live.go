@@ -7,6 +7,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/report"
 )
 
@@ -20,16 +21,16 @@ type liveRows struct {
 }
 
 // openLive returns the rows of a bucket. The caller calls close.
-func openLive(ctx context.Context, r *reportRemote, u bucketURL, prefix string, versions bool) (*liveRows, error) {
-	s, err := r.store(u)
+func openLive(ctx context.Context, r *reportRemote, a reportplace.Address, prefix string, versions bool) (*liveRows, error) {
+	s, err := r.store(a)
 	if err != nil {
 		return nil, err
 	}
-	snap, err := s.Source().Snapshot(ctx, u.bucket)
+	snap, err := s.Source().Snapshot(ctx, a.Bucket)
 	if err != nil {
-		return nil, explain(err, "list "+u.name())
+		return nil, explain(err, "list "+a.URL())
 	}
-	return &liveRows{snap, u.name(), prefix, versions}, nil
+	return &liveRows{snap, a.URL(), prefix, versions}, nil
 }
 
 func (l *liveRows) close() error { return l.snap.Close() }

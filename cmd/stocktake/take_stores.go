@@ -42,12 +42,9 @@ func (c *takeStores) open(source, to string, log *slog.Logger) (src, dst places.
 	src, dst, err = stores.Open(source, to, log)
 	switch {
 	case errors.Is(err, places.ErrNoRegion):
-		return src, dst, usagef("--region: %w", err)
+		err = usagef("--region: %w", err)
 	case errors.Is(err, places.ErrUnclaimed):
-		return src, dst, usagef("%w; add one, or omit --config", err)
-	}
-	if _, ok := errors.AsType[*places.ArgumentError](err); ok {
-		return src, dst, usageError{err}
+		err = usagef("%w; add one, or omit --config", err)
 	}
 	return src, dst, err
 }

@@ -144,8 +144,9 @@ var may = map[string][]string{
 	"internal/transfer":              {".", "client", "internal/datafolder", "internal/human", "internal/terminal"},
 
 	"internal/reportfolder": {"internal/dirbucket", "report"},
+	"internal/reportplace":  {"internal/human", "internal/reportfolder", "report"},
 
-	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/reporttext", "internal/server", "internal/store", "internal/take", "internal/take/places", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
+	"cmd/stocktake": {".", "client", "report", "report/rollup", "internal/browse", "internal/datafolder", "internal/dirbucket", "internal/engine", "internal/foreign", "internal/human", "internal/inventory", "internal/kms", "internal/logs", "internal/ordered", "internal/ossbucket", "internal/ossxml", "internal/ram", "internal/remote", "internal/reportfolder", "internal/reportplace", "internal/reporttext", "internal/server", "internal/store", "internal/take", "internal/take/places", "internal/terminal", "internal/throttle", "internal/tracing", "internal/tracing/otlp", "internal/transfer", "inventoryxml"},
 }
 
 // mayInTests lists what the tests of a package import beyond may: tests of a
@@ -176,14 +177,15 @@ var mayInTests = map[string][]string{
 		".", "client", "internal/bucket", "internal/catalog/sqlite", "internal/clock", "internal/datafolder", "internal/engine", "internal/inventory", "internal/kms", "internal/object", "internal/ossapi", "internal/ram",
 		"internal/runner/local", "internal/signature", "internal/store", "internal/testserver", "inventoryxml", "report",
 	},
-	"internal/ossbucket": {".", "internal/engine", "internal/throttle", "stocktaketest"},
-	"internal/remote":    {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
-	"internal/console":   {"internal/foreign", "internal/server", "stocktaketest"},
-	"internal/server":    {"internal/tracing/otlp", "client", "internal/signature", "internal/testserver", "stocktaketest"},
-	"internal/take":      {"internal/foreign"},
-	"internal/browse":    {"internal/dirbucket", "internal/engine"},
-	"internal/sts":       {"internal/bucket", "internal/ossapi", "internal/store"},
-	"report":             {"internal/engine"},
+	"internal/ossbucket":   {".", "internal/engine", "internal/throttle", "stocktaketest"},
+	"internal/remote":      {"internal/ossbucket", "internal/s3bucket", "internal/throttle"},
+	"internal/console":     {"internal/foreign", "internal/server", "stocktaketest"},
+	"internal/server":      {"internal/tracing/otlp", "client", "internal/signature", "internal/testserver", "stocktaketest"},
+	"internal/take":        {"internal/foreign"},
+	"internal/reportplace": {"."},
+	"internal/browse":      {"internal/dirbucket", "internal/engine"},
+	"internal/sts":         {"internal/bucket", "internal/ossapi", "internal/store"},
+	"report":               {"internal/engine"},
 }
 
 // forTests is what any package's tests may import: test suites that several

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"strings"
 
 	"github.com/alecthomas/kong"
 
@@ -14,36 +13,10 @@ import (
 	"github.com/stocktake/stocktake/internal/foreign"
 	"github.com/stocktake/stocktake/internal/ossbucket"
 	bucketclient "github.com/stocktake/stocktake/internal/remote"
+	"github.com/stocktake/stocktake/internal/reportplace"
 	"github.com/stocktake/stocktake/internal/throttle"
 	"github.com/stocktake/stocktake/report"
 )
-
-// A bucketURL is oss://BUCKET/PATH or s3://BUCKET/PATH as it is written on a
-// command line.
-type bucketURL struct{ scheme, bucket, path string }
-
-// parseBucketURL reads a URL; ok is false if text is the path of a file or folder.
-// An empty text is refused: as a path it would mean the working directory.
-func parseBucketURL(text string) (u bucketURL, ok bool, err error) {
-	if text == "" {
-		return u, false, usagef("the address is empty: name a folder, s3://BUCKET/PATH or oss://BUCKET/PATH; . is this folder")
-	}
-	scheme, rest, ok := strings.Cut(text, "://")
-	if !ok {
-		return u, false, nil
-	}
-	if scheme != "oss" && scheme != "s3" {
-		return u, true, usagef("%q: a bucket is at oss://BUCKET/PATH or s3://BUCKET/PATH", text)
-	}
-	bucket, path, _ := strings.Cut(rest, "/")
-	if bucket == "" {
-		return u, true, usagef("%q names no bucket: use %s://BUCKET/PATH", text, scheme)
-	}
-	return bucketURL{scheme, bucket, path}, true, nil
-}
-
-// name returns the URL of the bucket.
-func (u bucketURL) name() string { return u.scheme + "://" + u.bucket }
 
 // A bucketStore is a store as a run uses it.
 type bucketStore interface {
@@ -71,12 +44,30 @@ func (r *reportRemote) AfterApply(line *kong.Context) error {
 	return nil
 }
 
-// store returns a client of the store of a URL. Buckets at oss:// are those of the endpoint of the
+var _ reportplace.Buckets = (*reportRemote)(nil)
+
+// Bucket implements [reportplace.Buckets].
+func (r *reportRemote) Bucket(a reportplace.Address) (report.Bucket, error) {
+	if a.Scheme == "oss" && r.Profile == "" {
+		c, err := r.ossClient()
+		if err != nil {
+			return nil, err
+		}
+		return newOSSBucket(c, a.Bucket), nil
+	}
+	s, err := r.store(a)
+	if err != nil {
+		return nil, err
+	}
+	return s.Destination(a.Bucket), nil
+}
+
+// store returns a client of the store of an address. Buckets at oss:// are those of the endpoint of the
 // connection. Buckets at s3:// are found by the flags, otherwise as AWS's own tools find them: by
 // the variables AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL and AWS_REGION, with credentials from
 // variables or files.
-func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
-	if u.scheme == "s3" {
+func (r *reportRemote) store(a reportplace.Address) (bucketStore, error) {
+	if a.Scheme == "s3" {
 		endpoint := cmp.Or(os.Getenv("AWS_ENDPOINT_URL_S3"), os.Getenv("AWS_ENDPOINT_URL"))
 		if r.named["endpoint"] {
 			endpoint = r.Endpoint
@@ -86,7 +77,7 @@ func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
 			region = r.Region
 		}
 		return r.foreign(foreign.Settings{
-			Name: "s3", Kind: foreign.S3, Credentials: foreign.Chain(), Buckets: []string{u.bucket},
+			Name: "s3", Kind: foreign.S3, Credentials: foreign.Chain(), Buckets: []string{a.Bucket},
 			Endpoint: endpoint, VirtualHosts: endpoint == "", Region: region,
 		})
 	}
@@ -96,7 +87,7 @@ func (r *reportRemote) store(u bucketURL) (bucketStore, error) {
 			return nil, err
 		}
 		return r.foreign(foreign.Settings{
-			Name: "oss", Kind: foreign.OSS, Buckets: []string{u.bucket}, Endpoint: endpoint.String(), Region: r.Region,
+			Name: "oss", Kind: foreign.OSS, Buckets: []string{a.Bucket}, Endpoint: endpoint.String(), Region: r.Region,
 			VirtualHosts: !r.PathStyle && !isLocalHost(endpoint.Hostname()),
 		})
 	}
