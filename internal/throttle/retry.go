@@ -1,35 +1,52 @@
 package throttle
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
 // The patience of a Retry whose fields are zero.
 const (
 	DefaultAttempts   = 8
+	DefaultPatience   = 75 * time.Second // a store that restarts or fails over is away for up to a minute
 	DefaultFirstPause = 200 * time.Millisecond
-	DefaultLongest    = 15 * time.Second
+	DefaultLongest    = 10 * time.Second
 )
+
+// warnEvery bounds how often a Retry warns that a store does not answer.
+const warnEvery = time.Minute
 
 // A Retry repeats requests after temporary failures: of the connection, or with a
 // status of 429, 500, 502, 503 or 504. The pauses between attempts are random, and
 // their length doubles each time. A request with a body is repeated if it has
 // GetBody. A POST may have its effect twice, so it is repeated only after 429 and
-// 503, with which the store says that there was no effect.
+// 503, with which the store says that there was no effect, and if no connection was
+// made.
 //
 // It returns the result of the last attempt. A PUT with the condition that no such
 // object exists may find the object that its own first attempt has written.
 type Retry struct {
 	Next http.RoundTripper
 
-	Attempts   int           // at most, the first included; 0: DefaultAttempts
+	// Attempts is how many attempts are made at most, the first included, unless
+	// Patience allows more; 0: DefaultAttempts.
+	Attempts int
+
+	// Patience is how long after its first failure a request is repeated whatever the
+	// number of attempts; at least one attempt is made after it. It does not apply
+	// before the first answer to any request, when the address is more likely wrong than
+	// the store away. 0: DefaultPatience, or none if Attempts is set.
+	Patience time.Duration
+
 	FirstPause time.Duration // at most, after the first attempt; 0: DefaultFirstPause
 
 	// Longest is the longest pause. It also bounds Retry-After, because some stores
@@ -39,13 +56,17 @@ type Retry struct {
 	OnRetry func() // called before a request is sent again; nil: no call
 
 	Log *slog.Logger // of failed attempts; nil: slog.Default()
+
+	answered atomic.Bool // there was an answer to a request
+
+	warned atomic.Int64 // when it last warned of the store, Unix nanoseconds
 }
 
 // RoundTrip implements [http.RoundTripper].
 func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
-	attempts, pause, longest := r.Attempts, r.FirstPause, r.Longest
+	attempts, patience, pause, longest := r.Attempts, r.Patience, r.FirstPause, r.Longest
 	if attempts <= 0 {
-		attempts = DefaultAttempts
+		attempts, patience = DefaultAttempts, cmp.Or(patience, DefaultPatience)
 	}
 	if pause <= 0 {
 		pause = DefaultFirstPause
@@ -53,9 +74,16 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 	if longest <= 0 {
 		longest = DefaultLongest
 	}
+	var failed time.Time // the end of the first attempt
 	for n := 1; ; n++ {
 		resp, err := r.Next.RoundTrip(req)
-		if n >= attempts || !mayRepeat(req, resp, err) {
+		if err == nil && !r.answered.Load() {
+			r.answered.Store(true)
+		}
+		if n == 1 {
+			failed = time.Now()
+		}
+		if n >= attempts && (time.Since(failed) >= patience || !r.answered.Load()) || !mayRepeat(req, resp, err) {
 			return resp, err
 		}
 		again, e := repeated(req)
@@ -94,6 +122,21 @@ func (r *Retry) logRetry(req *http.Request, resp *http.Response, err error, atte
 		args = append(args, "status", resp.StatusCode)
 	}
 	log.DebugContext(req.Context(), "repeating a failed request to a store", args...)
+	now := time.Now()
+	last := r.warned.Load()
+	if attempt >= warnAttempt && now.Sub(time.Unix(0, last)) >= warnEvery && r.warned.CompareAndSwap(last, now.UnixNano()) {
+		log.WarnContext(req.Context(), "a store fails; its requests are repeated", args...)
+	}
+}
+
+// warnAttempt is how many attempts of a request fail before a Retry warns: after about two seconds
+// if the store refuses connections.
+const warnAttempt = 5
+
+// unsent reports that no connection was made, so that the request has had no effect.
+func unsent(err error) bool {
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "dial"
 }
 
 // mayRepeat reports whether a request may be repeated after this result.
@@ -102,7 +145,7 @@ func mayRepeat(req *http.Request, resp *http.Response, err error) bool {
 		return false
 	}
 	if err != nil {
-		return req.Method != http.MethodPost
+		return req.Method != http.MethodPost || unsent(err)
 	}
 	switch resp.StatusCode {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:

@@ -1,12 +1,15 @@
 package throttle
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,4 +161,68 @@ func TestRetryCancelled(t *testing.T) {
 			t.Errorf("%v after %v and %d requests", err, time.Since(begun), sent)
 		}
 	})
+}
+
+// A store that refuses connections for a minute, or answers 503, fails no request, and one that is
+// away for good fails them within two minutes, or in a quarter of that if it has never answered. The
+// log warns once a minute, not for each request.
+func TestRetryOutlastsRestart(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	for _, tt := range []struct {
+		name   string
+		method string
+		err    error // nil: 503
+		away   time.Duration
+		works  bool
+		most   time.Duration // of a request that fails
+		sent   int           // requests
+	}{
+		{"refused", "GET", refused, time.Minute, true, 0, 40},
+		{"refused, POST", "POST", refused, time.Minute, true, 0, 40},
+		{"busy", "GET", nil, time.Minute, true, 0, 40},
+		{"gone", "GET", refused, time.Hour, false, 2 * time.Minute, 40},
+		{"never there", "GET", refused, time.Hour, false, 30 * time.Second, DefaultAttempts},
+	} {
+		for range 20 { // the pauses are random
+			synctest.Test(t, func(t *testing.T) {
+				var logged bytes.Buffer
+				begun, sent := time.Now(), 0
+				r := &Retry{Log: slog.New(slog.NewTextHandler(&logged, nil)), Next: server(func(req *http.Request) (*http.Response, error) {
+					if req.Method == http.MethodHead {
+						return respond(404), nil
+					}
+					sent++
+					switch {
+					case time.Since(begun) >= tt.away:
+						return respond(200), nil
+					case tt.err != nil:
+						return nil, tt.err
+					}
+					return respond(503), nil
+				})}
+				req := get(t.Context(), t)
+				if tt.name != "never there" {
+					req.Method = http.MethodHead
+					if _, err := r.RoundTrip(req); err != nil {
+						t.Fatal(err)
+					}
+				}
+				req.Method = tt.method
+				resp, err := r.RoundTrip(req)
+				took := time.Since(begun)
+				switch {
+				case tt.works && (err != nil || resp.StatusCode != 200 || took > tt.away+DefaultLongest):
+					t.Errorf("%s: %v, %v after %v", tt.name, resp, err, took)
+				case !tt.works && (!errors.Is(err, tt.err) || took > tt.most):
+					t.Errorf("%s: %v after %v", tt.name, err, took)
+				}
+				if sent > tt.sent {
+					t.Errorf("%s: %d requests", tt.name, sent)
+				}
+				if n, most := strings.Count(logged.String(), "level=WARN"), int(took/warnEvery)+1; n < 1 || n > most {
+					t.Errorf("%s: %d warnings in %v", tt.name, n, took)
+				}
+			})
+		}
+	}
 }
