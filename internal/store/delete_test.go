@@ -147,3 +147,61 @@ func TestRemovedVersionsAreSkipped(t *testing.T) {
 		t.Error("the version that was put last is not the latest")
 	}
 }
+
+// An access to a null version that is the newest or the oldest of its key, as it is after
+// versioning was suspended or enabled, reads no other version between them; one in the middle is
+// found, too.
+func TestNullVersionOfMany(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{})
+	bucket(t, s, object.Unversioned)
+	set := func(v object.Versioning) {
+		t.Helper()
+		check(t, s.UpdateBucket(t.Context(), by, "b", func(b *object.Bucket) error { b.Versioning = v; return nil }))
+	}
+	null := object.Version{Bucket: "b", Key: "key", ID: object.NullVersion}
+	versions := func(n int) (made []object.Version) {
+		for range n {
+			made = append(made, object.Version{Bucket: "b", Key: "key", ID: put(t, s, "key", "later").VersionID})
+		}
+		return made
+	}
+	expect := func(data string, latest bool) {
+		t.Helper()
+		if info, got := read(t, s, null); got != data || info.IsLatest != latest || info.VersionID != object.NullVersion {
+			t.Errorf("%q, %+v, want %q, latest %v", got, info, data, latest)
+		}
+	}
+	put(t, s, "key", "oldest")
+	set(object.Enabled)
+	versions(1)
+	broken := versions(3)
+	versions(1)
+	expect("oldest", false)
+	set(object.Suspended)
+	put(t, s, "key", "newest") // which replaces it
+	expect("newest", true)
+	set(object.Enabled)
+	versions(2)
+	expect("newest", false)
+	if _, err := s.Delete(t.Context(), by, null); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.Head(t.Context(), null); !errors.Is(err, object.ErrNoSuchVersion) {
+		t.Errorf("head of a removed version: %v", err)
+	}
+	set(object.Suspended)
+	put(t, s, "key", "again")
+	for _, v := range broken {
+		store.BreakVersion(t, s, v)
+	}
+	expect("again", true)
+
+	// The oldest one of another key.
+	null.Key = "other"
+	put(t, s, "other", "first")
+	set(object.Enabled)
+	put(t, s, "other", "later")
+	store.BreakVersion(t, s, object.Version{Bucket: "b", Key: "other", ID: put(t, s, "other", "later").VersionID})
+	put(t, s, "other", "later")
+	expect("first", false)
+}

@@ -54,9 +54,8 @@ func (s *Store) open(ctx context.Context, v object.Version) (*layout.Row, object
 	}
 }
 
-// exact returns the version of a key that an id names, nil if there is none. Unless the id is that
-// of the null version, whose place it does not tell, it costs two seeks however many versions the
-// key has.
+// exact returns the version of a key that an id names, nil if there is none. It costs two seeks
+// however many versions the key has; for the null version see findNull.
 func exact(from reader, bucket uint32, key, id string) (found *layout.Row, latest bool, err error) {
 	return exactBelow(from, bucket, key, id, math.MaxUint64)
 }
@@ -125,13 +124,44 @@ func find(from reader, b *bucket, v object.Version) (*layout.Row, object.Info, e
 	return r, r.Public(versioned, latest), nil
 }
 
-// findNull returns the null version of a key, nil if there is none.
+// findNull returns the null version of a key, nil if there is none. Its number is not known, but it
+// is the newest version of a bucket whose versioning is suspended, and the oldest of one that got
+// versioning after it was written: these two are read first, then only the flags of the others.
 func findNull(from reader, bucket uint32, key string) (found *layout.Row, latest bool, err error) {
-	err = versions(from, bucket, key, func(r *layout.Row, isLatest bool) bool {
-		if r.Null {
-			found, latest = r, isLatest
+	var headBuf [256]byte
+	head := layout.AppendKeyHead(headBuf[:0], bucket, key)
+	it, err := from.NewIter(&pebble.IterOptions{LowerBound: head, UpperBound: layout.After(head)})
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	defer it.Close()
+	null := func() (null bool) {
+		var value []byte
+		if value, err = it.ValueAndErr(); err == nil {
+			null, err = layout.IsNull(it.Key(), value)
 		}
-		return found == nil
-	})
-	return found, latest, err
+		return null
+	}
+	ok := it.SeekPrefixGE(head)
+	if latest = ok && null(); ok && !latest && err == nil {
+		if ok = it.Last(); ok && !null() && err == nil {
+			for ok = it.Prev(); ok && !null() && err == nil; ok = it.Prev() {
+			}
+		}
+	}
+	if err = errors.Join(err, it.Error()); err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	if !ok {
+		return nil, false, nil
+	}
+	value, err := it.ValueAndErr()
+	if err != nil {
+		return nil, false, fmt.Errorf("index: %w", err)
+	}
+	r, err := layout.DecodeRow(it.Key(), value)
+	if err != nil {
+		return nil, false, err
+	}
+	return &r, latest, nil
 }

@@ -101,6 +101,14 @@ func DecodeRow(indexKey, value []byte) (r Row, err error) {
 	return r, err
 }
 
+// IsNull reports whether a row is that of a null version, without decoding it.
+func IsNull(indexKey, value []byte) (bool, error) {
+	if len(value) < HotLen || value[HotFormat] != RowFormat || !isVersionKey(indexKey) {
+		return false, fmt.Errorf("%w: key %x", ErrMalformed, indexKey)
+	}
+	return value[HotFlags]&FlagNull != 0, nil
+}
+
 // DecodeRowInto decodes a row into r, which is overwritten, with some of
 // the cold items only.
 func DecodeRowInto(r *Row, indexKey, value []byte, cold Items) error {
