@@ -2,6 +2,7 @@ package ossapi
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"strings"
 
@@ -123,7 +124,7 @@ func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version,
 		case len(versions) == maxDeletes:
 			return nil, ossxml.Malformed("more than 1,000 objects")
 		case !stocktake.ValidKey(key.Text):
-			return nil, request.ErrInvalidObjectName
+			return nil, invalidName(key.Text)
 		}
 		id := o.Value("VersionId")
 		if id != "" && !request.IssuedVersionForm(id) {
@@ -135,6 +136,14 @@ func (c *call) versionsToDelete(doc *ossxml.Element) (versions []object.Version,
 		return nil, ossxml.Malformed("no Object")
 	}
 	return versions, nil
+}
+
+// invalidName returns the error of an illegal key in a document, which the URL does not name.
+func invalidName(key string) error {
+	return &request.DetailError{
+		Err: request.ErrInvalidObjectName, Text: fmt.Sprintf("The specified object is not valid: %q.", request.Bounded(key)),
+		Fields: [][2]string{{"Key", request.Bounded(key)}},
+	}
 }
 
 func deleted(x *ossxml.Writer, v *object.Version, did object.Deleted) {

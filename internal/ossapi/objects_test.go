@@ -439,7 +439,10 @@ func TestDeleteMultipleObjects(t *testing.T) {
 	for _, doc := range []string{"<Delete/>", "<Delete>" + cat + "<Object/></Delete>", "<Delete>" + cat + "<Object><Key></Key></Object></Delete>", strings.Replace(many(1000), "</Delete>", cat+"</Delete>", 1)} {
 		w.refused(t, w.do(t, "POST", "/photos/?delete", doc, nil), 400, "MalformedXML")
 	}
-	w.refused(t, w.do(t, "POST", "/photos/?delete", "<Delete>"+cat+"<Object><Key>/x</Key></Object></Delete>", nil), 400, "InvalidObjectName")
+	illegal := w.do(t, "POST", "/photos/?delete", "<Delete>"+cat+"<Object><Key>/x</Key></Object></Delete>", nil)
+	if p := w.refused(t, illegal, 400, "InvalidObjectName"); !strings.Contains(p.Message, `"/x"`) || !strings.Contains(illegal.body, "<Key>/x</Key>") {
+		t.Errorf("the illegal key is not named: %s", illegal.body)
+	}
 	w.refused(t, w.do(t, "POST", "/photos/?delete", "<Delete>"+cat+"<Object><Key>x</Key><VersionId>a b</VersionId></Object></Delete>", nil), 400, "InvalidArgument")
 	w.refused(t, w.do(t, "POST", "/photos/?delete", "<Delete>"+cat+"</Delete>", map[string]string{"Content-MD5": md5Header("x")}), 400, "InvalidDigest")
 	w.refused(t, w.other(t, "POST", "/photos/?delete", "<Delete>"+cat+"</Delete>", nil), 403, "AccessDenied")
