@@ -137,7 +137,7 @@ func TestLengths(t *testing.T) {
 		}
 	})
 	t.Run("ends early", func(t *testing.T) {
-		for name, body := range map[string]string{"length": "Content-Length: 100\r\n\r\nmeow", "chunks": "Transfer-Encoding: chunked\r\n\r\n4\r\nmeow\r\n", "no chunk": "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"} {
+		for name, body := range map[string]string{"length": "Content-Length: 100\r\n\r\nmeow", "chunks": "Transfer-Encoding: chunked\r\n\r\n4\r\nmeow\r\n"} {
 			res := w.raw(t, func(c net.Conn) {
 				io.WriteString(c, w.head(t, "PUT", "/photos/short", nil)+body)
 				check(t, c.(*net.TCPConn).CloseWrite())
@@ -147,6 +147,20 @@ func TestLengths(t *testing.T) {
 			}
 		}
 		w.gone(t, "/photos/short")
+	})
+	t.Run("malformed chunks", func(t *testing.T) {
+		for name, body := range map[string]string{
+			"no number": "xyz\r\n", "after a chunk": "4\r\nmeow\r\nZZZ\r\n", "too long a chunk": "4\r\nmeow, meow\r\n0\r\n\r\n",
+			"too large a number": "fffffffffffffffffff\r\n", "a negative number": "-4\r\nmeow\r\n", "a long extension": "4;" + strings.Repeat("a", 1<<16),
+		} {
+			res := w.raw(t, func(c net.Conn) {
+				io.WriteString(c, w.head(t, "PUT", "/photos/malformed", nil)+"Transfer-Encoding: chunked\r\n\r\n"+body)
+			})
+			if got := code(t, res); got != "InvalidRequest" || res.StatusCode != 400 {
+				t.Errorf("%s: %d %s", name, res.StatusCode, got)
+			}
+		}
+		w.gone(t, "/photos/malformed")
 	})
 }
 

@@ -104,6 +104,7 @@ var errorTable = []errorRow{
 	{object.ErrTooLarge, "EntityTooLarge", 400, "Your proposed upload exceeds the maximum allowed object size.", "", aboutNothing},
 	{object.ErrBadDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},
 	{request.ErrInvalidDigest, "InvalidDigest", 400, "The Content-MD5 you specified was invalid.", "", aboutNothing},
+	{request.ErrChunks, "InvalidRequest", 400, "The body of the request is not well-formed: its chunks do not have the form of Transfer-Encoding: chunked.", "", aboutNothing},
 	{object.ErrIncompleteBody, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{request.ErrBody, "RequestTimeout", 400, slowBody, "", aboutNothing},
 	{object.ErrNotAppendable, "ObjectNotAppendable", 409, "The object is not appendable.", "", aboutKey},

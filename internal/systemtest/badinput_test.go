@@ -51,11 +51,11 @@ func (p *port) blunders(upload string) (list []blunder) {
 		add("stalled document, "+body.name, p.signed(to("POST", "bad", "", "delete", ""), length)+body.text, waits, 400, "RequestTimeout")
 		add("truncated chunks, "+body.name, put("k", "Transfer-Encoding: chunked")+fmt.Sprintf("%x\r\n%s", len(body.text)+10, body.text), closes, 400, "RequestTimeout")
 		add("stalled chunks, "+body.name, put("k", "Transfer-Encoding: chunked")+fmt.Sprintf("%x\r\n%s\r\n", len(body.text)+1, body.text+"y"), waits, 400, "RequestTimeout")
-		add("chunks of garbage, "+body.name, put("k", "Transfer-Encoding: chunked")+"5\r\nhello\r\nZZZ\r\n"+body.text, waits, 400, "RequestTimeout")
-		add("a chunk longer than said, "+body.name, put("k", "Transfer-Encoding: chunked")+"5\r\nhello, world\r\n0\r\n\r\n", waits, 400, "RequestTimeout")
+		add("chunks of garbage, "+body.name, put("k", "Transfer-Encoding: chunked")+"5\r\nhello\r\nZZZ\r\n"+body.text, waits, 400, "InvalidRequest")
+		add("a chunk longer than said, "+body.name, put("k", "Transfer-Encoding: chunked")+"5\r\nhello, world\r\n0\r\n\r\n", waits, 400, "InvalidRequest")
 	}
-	add("a chunk without end", put("k", "Transfer-Encoding: chunked")+"fffffffffffffffffff\r\n", waits, 400, "RequestTimeout")
-	add("a chunk extension without end", put("k", "Transfer-Encoding: chunked")+"5;"+strings.Repeat("a", 1<<16), waits, 400, "RequestTimeout")
+	add("a chunk without end", put("k", "Transfer-Encoding: chunked")+"fffffffffffffffffff\r\n", waits, 400, "InvalidRequest")
+	add("a chunk extension without end", put("k", "Transfer-Encoding: chunked")+"5;"+strings.Repeat("a", 1<<16), waits, 400, "InvalidRequest")
 	add("no length", put("k"), closes, 411, "MissingContentLength")
 	for _, length := range []string{"abc", "-1", "+5", "0x10", "1e3", "99999999999999999999", "5, 6"} {
 		add("length "+length, put("k", "Content-Length: "+length)+"hello", closes, 400, "")

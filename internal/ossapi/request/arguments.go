@@ -6,9 +6,13 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
@@ -152,7 +156,21 @@ func (b *Body) Read(p []byte) (int, error) {
 		_ = b.rc.SetReadDeadline(time.Time{})
 		return n, io.EOF
 	}
+	if b.badChunks(err) {
+		err = fmt.Errorf("%w: %w", ErrChunks, err)
+	}
 	return n, &bodyError{err}
+}
+
+// badChunks reports whether err, of a read, is about the bytes of the chunks and not about the
+// connection. net/http has many such errors and exports none.
+func (b *Body) badChunks(err error) bool {
+	if len(b.r.TransferEncoding) == 0 || b.r.ProtoMajor != 1 {
+		return false
+	}
+	var connection net.Error // such as a deadline or a reset
+	return !errors.As(err, &connection) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, net.ErrClosed) &&
+		!errors.Is(err, http.ErrBodyReadAfterClose) && !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, io.ErrClosedPipe)
 }
 
 // LimitTotal limits the total time of the reads that follow to four times that of one

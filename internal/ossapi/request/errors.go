@@ -23,6 +23,7 @@ var (
 // Errors of bodies.
 var (
 	ErrBody          = errors.New("the request's body could not be read")
+	ErrChunks        = errors.New("the chunks of the request's body are malformed")
 	ErrInvalidDigest = errors.New("a digest header is malformed")
 	ErrMissingLength = errors.New("the request has neither a length nor chunks")
 )
