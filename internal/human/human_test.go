@@ -39,7 +39,7 @@ func TestValues(t *testing.T) {
 func TestAgo(t *testing.T) {
 	now := time.Unix(1767628800, 0)
 	for age, want := range map[time.Duration]string{
-		-time.Hour: "0s ago", 59 * time.Second: "59s ago", 61 * time.Second: "1m ago", 3 * time.Hour: "3h0m ago", 24*time.Hour - time.Second: "23h59m ago", 24 * time.Hour: "1d0h ago",
+		-time.Hour: "1h0m in the future", -61 * time.Second: "1m in the future", -30 * time.Second: "0s ago", -50 * time.Hour: "2d2h in the future", 59 * time.Second: "59s ago", 61 * time.Second: "1m ago", 3 * time.Hour: "3h0m ago", 24*time.Hour - time.Second: "23h59m ago", 24 * time.Hour: "1d0h ago",
 	} {
 		if got := human.Ago(now, now.Add(-age)); got != want {
 			t.Errorf("%v: %s, not %s", age, got, want)

@@ -13,21 +13,33 @@ func When(t time.Time) string {
 	return t.UTC().Format("2006-01-02 15:04:05Z")
 }
 
-// Ago returns how long before now t was, in its two largest units. A server whose
-// clock is ahead of this one's may have a t after now.
+// skew is by how much the clocks of two machines may differ without being wrong.
+const skew = time.Minute
+
+// Ago returns how long before now t was, in its two largest units. A server whose clock is ahead of
+// this one's may have a t shortly after now. A later t, as after a clock was set back, is "in the
+// future".
 func Ago(now, t time.Time) string {
-	if t.IsZero() {
+	switch age := now.Sub(t); {
+	case t.IsZero():
 		return "-"
+	case age < -skew:
+		return span(-age) + " in the future"
+	default:
+		return span(max(age, 0)) + " ago"
 	}
-	age := max(now.Sub(t), 0)
-	day, hour, minute := int(age.Hours())/24, int(age.Hours())%24, int(age.Minutes())%60
+}
+
+// span writes a duration in its two largest units.
+func span(d time.Duration) string {
+	day, hour, minute := int(d.Hours())/24, int(d.Hours())%24, int(d.Minutes())%60
 	switch {
 	case day > 0:
-		return fmt.Sprintf("%dd%dh ago", day, hour)
+		return fmt.Sprintf("%dd%dh", day, hour)
 	case hour > 0:
-		return fmt.Sprintf("%dh%dm ago", hour, minute)
+		return fmt.Sprintf("%dh%dm", hour, minute)
 	case minute > 0:
-		return fmt.Sprintf("%dm ago", minute)
+		return fmt.Sprintf("%dm", minute)
 	}
-	return fmt.Sprintf("%ds ago", int(age.Seconds()))
+	return fmt.Sprintf("%ds", int(d.Seconds()))
 }
