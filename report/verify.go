@@ -238,6 +238,9 @@ func Checksum(manifest []byte) string { return fmt.Sprintf("%X", md5.Sum(manifes
 
 func (v *verifier) schema() {
 	for i, name := range v.rep.names {
+		if slices.Contains(v.rep.names[:i], name) || v.rep.Columns[i] != 0 && slices.Contains(v.rep.Columns[:i], v.rep.Columns[i]) {
+			v.find(v.rep.Key, CheckManifest, "fileSchema has the column %.100q twice, so a reader may take either", name)
+		}
 		if v.rep.Columns[i] == 0 {
 			v.unchecked("values of column %q: its name is unknown", name)
 		}

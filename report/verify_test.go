@@ -356,3 +356,23 @@ func (f *brokenFile) Read(p []byte) (int, error) {
 	}
 	return f.ReadCloser.Read(p)
 }
+
+// A column that the manifest has twice is named: readers would take one or the other.
+func TestVerifyNamesDuplicateColumn(t *testing.T) {
+	const manifest = directory + report.ManifestName
+	for old, edited := range map[string]string{`"fileSchema":"`: `"fileSchema":"Key, `, `, Size`: ", Key, Size"} {
+		b := membucket.New(nil, "reports").Bucket("reports")
+		write(t, b, report.Limits{Rows: 3}, allColumns, nil)
+		text := string(body(t, b, manifest))
+		if !strings.Contains(text, old) {
+			t.Fatal(text)
+		}
+		b.Write(manifest, []byte(strings.Replace(text, old, edited, 1)))
+		named := slices.ContainsFunc(verify(t, b).Findings, func(f report.Finding) bool {
+			return f.Check == report.CheckManifest && strings.Contains(f.Detail, `has the column "Key" twice`)
+		})
+		if !named {
+			t.Errorf("%s: %+v", edited, verify(t, b).Findings)
+		}
+	}
+}
