@@ -12,10 +12,12 @@ import (
 	"net/http/httptest"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,7 +51,14 @@ func untilQuietHour(now time.Time) time.Duration {
 	return at.Sub(now).Truncate(time.Second)
 }
 
-func TestScripts(t *testing.T) { testscript.Run(t, scriptParams()) }
+func TestScripts(t *testing.T) {
+	// Processes that it starts would ignore SIGHUP if this one was started by nohup;
+	// what is received here is not ignored there.
+	hangups := make(chan os.Signal, 1)
+	signal.Notify(hangups, syscall.SIGHUP)
+	t.Cleanup(func() { signal.Stop(hangups) })
+	testscript.Run(t, scriptParams())
+}
 
 // scriptParams returns the parameters of all scripts.
 func scriptParams() testscript.Params {

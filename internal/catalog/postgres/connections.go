@@ -111,9 +111,9 @@ func connectionLimits(ctx context.Context, conn *pgx.Conn) ([]connectionLimit, e
 }
 
 // hold returns nil if the database serves n connections at once, first among them,
-// before the deadline of ctx. A
-// pooler accepts connections beyond its size, but does not answer on them; or it
-// answers on several by one session, where LISTEN and settings have no effect.
+// before the deadline of ctx. A pooler accepts connections beyond its size, but does
+// not answer on them; or it answers on several by one session, where LISTEN and
+// settings have no effect.
 func hold(ctx context.Context, cfg *pgxpool.Config, first *pgx.Conn, n int) error {
 	sessions := map[uint32]bool{}
 	for conn := first; ; {
