@@ -34,6 +34,7 @@ var (
 	sentBytes       = sectionAPI.counter("sent_bytes_total", "Bytes of response bodies sent.")
 	openConnections = sectionAPI.gauge("connections", "Open connections of clients.")
 	maxConnections  = sectionAPI.gauge("connections_max", "Limit of open connections (--max-connections).")
+	certificateEnd  = sectionAPI.gauge("tls_certificate_expiry_timestamp_seconds", "When the TLS certificate in use expires, in Unix seconds; missing without --tls-cert.")
 
 	buildInfo = sectionProcess.gauge("build_info", "Always 1. The labels say what the program was built from.", "version", "revision", "goversion")
 )
@@ -115,6 +116,14 @@ func (m *Metrics) Connections(open func() int, limit int) {
 		emit(maxConnections, float64(limit))
 		return nil
 	}, openConnections, maxConnections)
+}
+
+// Certificate exports when the TLS certificate in use expires.
+func (m *Metrics) Certificate(expires func() time.Time) {
+	m.reads(func(emit emitter) error {
+		emit(certificateEnd, float64(expires().Unix()))
+		return nil
+	}, certificateEnd)
 }
 
 // Observe counts a request. Its operation and its error code come from fixed

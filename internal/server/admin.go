@@ -23,6 +23,9 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, serv
 	s.handle("GET /-/healthz", ok)
 	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	counts.Connections(s.conns.Count, s.cfg.MaxConnections)
+	if s.certificate != nil {
+		counts.Certificate(s.certificate.Expires)
+	}
 	s.openMetrics(counts, ok)
 	account := s.accountOnly(access)
 	s.handle(admin.NoticesPath, admin.Notices(account, s.notices, s.log))

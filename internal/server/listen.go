@@ -15,6 +15,7 @@ func (s *Server) openListeners() error {
 		if err := cert.Load(); err != nil {
 			return &SettingError{"tls-cert", err}
 		}
+		s.certificate = cert
 		s.onReload(cert.Load)
 	}
 	if err := s.openMetricsListener(cert); err != nil {

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -48,6 +51,23 @@ func TestReloadCertificate(t *testing.T) {
 	}
 	if n := serial(); n != 1 {
 		t.Errorf("serial number %d, want 1", n)
+	}
+	expiry := func() string {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, metricsPath, nil))
+		_, rest, _ := strings.Cut(w.Body.String(), "\nstocktake_tls_certificate_expiry_timestamp_seconds ")
+		value, _, _ := strings.Cut(rest, "\n")
+		return value
+	}
+	inUse := func() string {
+		pair, err := tls.LoadX509KeyPair(chain, key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
+	}
+	if got, want := expiry(), inUse(); got != want {
+		t.Errorf("the metric says %q, the certificate %q", got, want)
 	}
 	if err := testserver.WriteCertificate(2, chain, key); err != nil {
 		t.Fatal(err)

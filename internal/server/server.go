@@ -54,16 +54,17 @@ type Server struct {
 	keyMade bool
 	adopts  bool // the data folder existed before this start
 
-	clock     clock.Clock
-	now       func() time.Time // of a clock that can be moved; nil: the machine's, for all that only read the time
-	listeners []listen.Listener
-	handler   http.Handler
-	admin     *http.ServeMux // paths below /-/
-	notices   *notify.Notifier
-	stores    []*foreign.Store   // of the settings
-	file      *sqlite.Catalog    // the catalog in the data folder; nil: there is none
-	database  *postgres.Database // of the catalog that processes share; nil: there is none
-	requests  requestCount
+	clock       clock.Clock
+	now         func() time.Time // of a clock that can be moved; nil: the machine's, for all that only read the time
+	listeners   []listen.Listener
+	certificate *listen.Certificate // nil without TLS
+	handler     http.Handler
+	admin       *http.ServeMux // paths below /-/
+	notices     *notify.Notifier
+	stores      []*foreign.Store   // of the settings
+	file        *sqlite.Catalog    // the catalog in the data folder; nil: there is none
+	database    *postgres.Database // of the catalog that processes share; nil: there is none
+	requests    requestCount
 
 	shared        *securerow.Table       // accounts and keys that processes share; nil: they are in the data folder
 	sharedCatalog catalog                // in the same database

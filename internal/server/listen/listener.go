@@ -74,6 +74,9 @@ func (c *Certificate) Load() error {
 	return nil
 }
 
+// Expires returns when the certificate in use expires. Load must have succeeded before.
+func (c *Certificate) Expires() time.Time { return c.pair.Load().Leaf.NotAfter }
+
 // warn logs that the certificate is not valid at a time, unless it did recently.
 func (c *Certificate) warn(pair *tls.Certificate, now time.Time) {
 	leaf := pair.Leaf
