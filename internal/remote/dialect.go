@@ -125,6 +125,9 @@ func (e *CredentialsError) Error() string { return "no access key: " + e.Err.Err
 // Unwrap returns the cause.
 func (e *CredentialsError) Unwrap() error { return e.Err }
 
+// NotSent reports true: whoever repeats requests need not repeat this one.
+func (e *CredentialsError) NotSent() bool { return true }
+
 // Advice returns how to correct the settings of the store.
 func (e *CredentialsError) Advice() string {
 	return "check the credentials in the settings of the store"

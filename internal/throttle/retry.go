@@ -3,6 +3,7 @@ package throttle
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"log/slog"
@@ -83,7 +84,8 @@ func (r *Retry) RoundTrip(req *http.Request) (*http.Response, error) {
 		if n == 1 {
 			failed = time.Now()
 		}
-		if n >= attempts && (time.Since(failed) >= patience || !r.answered.Load()) || !mayRepeat(req, resp, err) {
+		known := r.answered.Load()
+		if n >= attempts && (time.Since(failed) >= patience || !known) || !known && setUpWrong(err) || !mayRepeat(req, resp, err) {
 			return resp, err
 		}
 		again, e := repeated(req)
@@ -137,6 +139,20 @@ const warnAttempt = 5
 func unsent(err error) bool {
 	op, ok := errors.AsType[*net.OpError](err)
 	return ok && op.Op == "dial"
+}
+
+// setUpWrong reports that a request failed before it was sent: the server has shown a
+// certificate that is not trusted, or there is no access key. If that is so from the
+// beginning, the settings are wrong. Later, keys and certificates are renewed.
+func setUpWrong(err error) bool {
+	if _, ok := errors.AsType[*tls.CertificateVerificationError](err); ok {
+		return true
+	}
+	e, ok := errors.AsType[interface {
+		error
+		NotSent() bool
+	}](err)
+	return ok && e.NotSent()
 }
 
 // mayRepeat reports whether a request may be repeated after this result.

@@ -3,7 +3,9 @@ package throttle
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
@@ -101,6 +103,37 @@ func TestRetry(t *testing.T) {
 					t.Errorf("%d bodies are open", open)
 				}
 			})
+		})
+	}
+}
+
+// notSent is the error of a request without a key.
+type notSent struct{ error }
+
+func (notSent) NotSent() bool { return true }
+
+// What is wrong from the beginning is not repeated. What becomes wrong may pass.
+func TestRetrySetUp(t *testing.T) {
+	for _, wrong := range []error{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, notSent{errors.New("no key")}} {
+		synctest.Test(t, func(t *testing.T) {
+			sent := 0
+			var answer error
+			r := &Retry{Log: quiet, Next: server(func(*http.Request) (*http.Response, error) {
+				if sent++; answer != nil {
+					return nil, fmt.Errorf("wrapped: %w", answer)
+				}
+				return respond(200), nil
+			})}
+			for _, step := range []struct {
+				err  error
+				once bool
+			}{{wrong, true}, {nil, true}, {wrong, false}} {
+				sent, answer = 0, step.err
+				_, err := r.RoundTrip(get(t.Context(), t))
+				if !errors.Is(err, step.err) || sent == 1 != step.once {
+					t.Errorf("%v: %v after %d requests", step.err, err, sent)
+				}
+			}
 		})
 	}
 }
