@@ -48,7 +48,9 @@ func survey(ctx context.Context, snap PagedSnapshot, prefix string, versions boo
 		var mu sync.Mutex
 		group, ctx := errgroup.WithContext(ctx)
 		for _, r := range probes {
+			mu.Lock() // probes of this round have begun
 			seg, seen := next[r]
+			mu.Unlock()
 			if !seen {
 				seg = Segment{Prefix: r.Prefix, From: r.From}
 			}

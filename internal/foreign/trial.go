@@ -14,6 +14,7 @@ import (
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
 	"github.com/stocktake/stocktake/internal/human"
+	"github.com/stocktake/stocktake/internal/remote"
 )
 
 // A Trial is the result of trying out a bucket: which operations work, and which
@@ -160,8 +161,8 @@ func (t *trial) create(ctx context.Context, key string, content []byte, sum [16]
 	defer func() { err = errors.Join(err, f.Abort()) }()
 	// Runs look for an existing object before an exclusive write. Here the store must
 	// show what it does by itself.
-	if f, ok := f.(interface{ WithoutLook() }); ok {
-		f.WithoutLook()
+	if f, ok := f.(remote.ExistsChecker); ok {
+		f.SkipExistsCheck()
 	}
 	if _, err := f.Write(content); err != nil {
 		return err

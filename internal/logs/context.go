@@ -5,6 +5,8 @@ package logs
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"io"
 	"log/slog"
 	"slices"
@@ -34,6 +36,13 @@ type contextKey struct{}
 func With(ctx context.Context, attrs ...slog.Attr) context.Context {
 	had, _ := ctx.Value(contextKey{}).([]slog.Attr)
 	return context.WithValue(ctx, contextKey{}, append(slices.Clip(had), attrs...))
+}
+
+// Digest returns the digest of a document for a line about its change: "sha256:" and 64 hex digits.
+// Equal documents have equal digests, and a digest does not reveal a policy or a tag.
+func Digest(document []byte) string {
+	sum := sha256.Sum256(document)
+	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
 // handler adds the attributes of the context.

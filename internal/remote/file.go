@@ -126,6 +126,15 @@ func (f *file) exists(ctx context.Context) error {
 	return err
 }
 
+// An ExistsChecker is a file that is written by PUT after a check that no such object
+// exists.
+type ExistsChecker interface {
+	// SkipExistsCheck disables the check, to find out what the store does.
+	SkipExistsCheck()
+}
+
+var _ ExistsChecker = (*file)(nil)
+
 // SkipExistsCheck disables the check for an existing object before an exclusive write,
 // to see whether the service itself respects the condition.
 func (f *file) SkipExistsCheck() { f.skipExistsCheck = true }
