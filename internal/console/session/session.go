@@ -74,18 +74,19 @@ func (s *Sessions) Begin(key, token string) string {
 func (s *Sessions) makeRoom(key string, now time.Time) {
 	ofKey := 0
 	var oldest, oldestOfKey [32]byte
+	var used, usedOfKey time.Time // of those two; zero: there is none yet
 	for id, o := range s.all {
 		if o.over(now) {
 			delete(s.all, id)
 			continue
 		}
-		if x := s.all[oldest]; x == nil || o.used.Before(x.used) {
-			oldest = id
+		if used.IsZero() || o.used.Before(used) {
+			oldest, used = id, o.used
 		}
 		if o.Key == key {
 			ofKey++
-			if x := s.all[oldestOfKey]; x == nil || o.used.Before(x.used) {
-				oldestOfKey = id
+			if usedOfKey.IsZero() || o.used.Before(usedOfKey) {
+				oldestOfKey, usedOfKey = id, o.used
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package session
 
 import (
 	"net/netip"
-	"strings"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -48,11 +48,19 @@ func TestSessionsAreBounded(t *testing.T) {
 		if s.Find(tokens[4]) != nil || s.Find(tokens[5]) == nil || s.Find(other) == nil {
 			t.Error("not the sessions of the key that were not used for longest have ended")
 		}
-		for i := range maxSessions {
-			s.Begin(strings.Repeat("k", i%500+1), "")
+		// Begin looks at all sessions, so most are put there without it.
+		for i := len(s.all); i < maxSessions; i++ {
+			s.all[[32]byte{0: byte(i), 1: byte(i >> 8)}] = &Session{Key: strconv.Itoa(i), made: time.Now(), used: time.Now()}
 		}
-		if len(s.all) > maxSessions {
+		time.Sleep(time.Second)
+		for i := range 5 {
+			tokens = append(tokens, s.Begin("another"+strconv.Itoa(i), ""))
+		}
+		if len(s.all) != maxSessions {
 			t.Errorf("%d sessions", len(s.all))
+		}
+		if s.Find(tokens[6]) != nil || s.Find(tokens[len(tokens)-1]) == nil {
+			t.Error("not the sessions that were not used for longest have ended")
 		}
 	})
 }
