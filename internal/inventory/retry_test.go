@@ -15,6 +15,9 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
+// rarely is a Poll for tests that have one process: a look each second of an hour takes long.
+const rarely = time.Minute
+
 // An awayError is the error of a store that cannot be reached.
 type awayError struct{ forever bool }
 
@@ -56,7 +59,7 @@ func TestRetry(t *testing.T) {
 		for _, shared := range []bool{false, true} {
 			t.Run(fmt.Sprint(tt.name, " shared ", shared), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, inventory.Options{Shared: shared})
+					w := newWorld(t, inventory.Options{Shared: shared, Poll: rarely})
 					var made []time.Time
 					w.runner.set(failing(tt.fails, tt.err, &made))
 					w.put("photos", configuration("daily", daily))
@@ -144,7 +147,7 @@ func TestRetryOfAReplacedConfiguration(t *testing.T) {
 		for _, before := range []bool{true, false} {
 			t.Run(fmt.Sprint("shared ", shared, " before ", before), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
-					w := newWorld(t, inventory.Options{Shared: shared})
+					w := newWorld(t, inventory.Options{Shared: shared, Poll: rarely})
 					fail, made := make(chan struct{}), 0
 					w.runner.set(func(context.Context, inventory.Task) (inventory.Outcome, error) {
 						made++
