@@ -338,7 +338,7 @@ func (r *shardsRunner) Run(ctx context.Context, t inventory.Task) (outcome inven
 	b := r.bench
 	name := func(part string) string { return b.line("sqlite", "run="+r.round+"/"+part) }
 	job := engine.Job{Run: t.Run.ID, Attempt: t.Run.Attempt, Bucket: t.Run.Bucket, Configuration: t.Configuration, Expected: t.Run.Expected}
-	var o engine.Outline
+	var o engine.RunPlan
 	if err := b.step(name("plan"), func() (_ []measure.Figure, err error) {
 		o, err = engine.Plan(ctx, b.bucket, r.dst, job, engine.Options{Workers: r.segments / 4})
 		return []measure.Figure{{Value: float64(len(o.Slices)), Unit: "slices"}}, err

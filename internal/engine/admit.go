@@ -10,7 +10,7 @@ import (
 )
 
 // page takes a page of the range of s, and returns how many rows are taken.
-func (p *pagedScan) page(ctx context.Context, s *stretch, k *rangeEncoders, batch []stocktake.Record, more bool) (taken int, err error) {
+func (p *pagedScan) page(ctx context.Context, s *rangeScan, k *rangeEncoders, batch []stocktake.Record, more bool) (taken int, err error) {
 	if err := s.check(batch); err != nil {
 		return 0, err
 	}
@@ -25,7 +25,7 @@ func (p *pagedScan) page(ctx context.Context, s *stretch, k *rangeEncoders, batc
 
 // check verifies the order of the source at the ends of a page, where the check costs
 // nothing.
-func (s *stretch) check(batch []stocktake.Record) error {
+func (s *rangeScan) check(batch []stocktake.Record) error {
 	first, last := batch[0].Key, batch[len(batch)-1].Key
 	if bytes.Compare(last, first) < 0 || string(first) < max(s.begun, s.next.Key) ||
 		!bytes.HasPrefix(first, []byte(s.seg.Prefix)) || !bytes.HasPrefix(last, []byte(s.seg.Prefix)) ||
@@ -39,11 +39,11 @@ func (s *stretch) check(batch []stocktake.Record) error {
 // admit decides which records of a page are taken: not those behind a cut, and not
 // more than memory allows. end is the error that ends the scan; nil means that the
 // scan continues.
-func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Record, more bool) (taken []stocktake.Record, end error) {
+func (p *pagedScan) admit(ctx context.Context, s *rangeScan, batch []stocktake.Record, more bool) (taken []stocktake.Record, end error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if more {
-		if end = p.afford(ctx, s, batch); end != nil && end != errPaused {
+		if end = p.waitForMemory(ctx, s, batch); end != nil && end != errPaused {
 			return nil, end
 		}
 	}
@@ -80,11 +80,11 @@ func (p *pagedScan) admit(ctx context.Context, s *stretch, batch []stocktake.Rec
 	return batch, end
 }
 
-// afford returns nil once there is memory for the records behind the page of s,
+// waitForMemory returns nil once there is memory for the records behind the page of s,
 // errPaused if the scan of s is to end until then, or the error of ctx. A scan that
 // cannot end between two keys waits here; meanwhile another scan may make its
 // requests. It requires the lock.
-func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Record) error {
+func (p *pagedScan) waitForMemory(ctx context.Context, s *rangeScan, batch []stocktake.Record) error {
 	defer func() {
 		if s.parked {
 			s.parked = false
@@ -118,7 +118,7 @@ func (p *pagedScan) afford(ctx context.Context, s *stretch, batch []stocktake.Re
 
 // mayContinue reports whether there is memory for another page of s. It requires the
 // lock.
-func (p *pagedScan) mayContinue(s *stretch) bool {
+func (p *pagedScan) mayContinue(s *rangeScan) bool {
 	used := p.blocks.used()
 	switch {
 	case used < p.memory/2:
@@ -132,7 +132,7 @@ func (p *pagedScan) mayContinue(s *stretch) bool {
 }
 
 // waiting reports whether pieces of s are complete and not yet written.
-func (s *stretch) waiting() bool {
+func (s *rangeScan) waiting() bool {
 	for i := range s.parts {
 		if len(s.parts[i].pieces) > 0 {
 			return true
@@ -142,7 +142,7 @@ func (s *stretch) waiting() bool {
 }
 
 // encode encodes the records of a page for each report.
-func (p *pagedScan) encode(ctx context.Context, s *stretch, k *rangeEncoders, batch []stocktake.Record) error {
+func (p *pagedScan) encode(ctx context.Context, s *rangeScan, k *rangeEncoders, batch []stocktake.Record) error {
 	for i, o := range p.outputs {
 		if o.dead.Load() {
 			continue

@@ -49,7 +49,7 @@ type Job struct {
 // Options tune a run. The zero value is the setting for production.
 type Options struct {
 	Workers    int           // segments scanned at once; 0: GOMAXPROCS
-	MinSegment int64         // records for which a segment of their own is worth it; 0: 100,000
+	MinSegment int64         // least number of records of a segment; 0: 100,000
 	Limits     report.Limits // of a shard
 	Slice      Budget        // of ScanSlice; Run scans each segment in one slice
 
@@ -72,13 +72,13 @@ type Options struct {
 
 	// Requests reports the foreground load: how many requests have begun so far
 	// and how many of them are open. All workers call it after each batch, and
-	// make way if any has begun since or is open. nil: always.
+	// pause if any has begun since or is open. nil: they always pause.
 	Requests func() (begun, open int64)
 
-	// Places returns how many pages of a PagedSnapshot may be requested at once now,
+	// Concurrency returns how many pages of a PagedSnapshot may be requested at once now,
 	// out of the number that its store allows. It is called after each page, so that
 	// several scans can share the store. nil: all.
-	Places func(allowed int) int
+	Concurrency func(allowed int) int
 
 	// Previous returns the summary of the previous report, which read reads from the
 	// destination; nil if there is none. It may keep the summary for other slices of

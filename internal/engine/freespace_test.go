@@ -16,14 +16,14 @@ import (
 // narrow is a destination with the given free space in bytes.
 type narrow struct {
 	*membucket.Bucket
-	room int64
+	free int64
 }
 
-func (d narrow) FreeSpace(context.Context) (int64, error) { return d.room, nil }
+func (d narrow) FreeSpace(context.Context) (int64, error) { return d.free, nil }
 
 // A run whose report will not fit ends before it writes anything, if the last report
 // shows its size; without a last report, it warns and tries.
-func TestRoom(t *testing.T) {
+func TestFreeSpace(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
 	var log bytes.Buffer
@@ -49,23 +49,23 @@ func TestRoom(t *testing.T) {
 		t.Errorf("the destination holds %q, had %q", after, before)
 	}
 	log.Reset()
-	for _, room := range []int64{size, -1} {
+	for _, free := range []int64{size, -1} {
 		job.Run += "0"
-		if _, err := engine.Run(t.Context(), store, narrow{dst, room}, job, opts); err != nil || log.Len() > 0 {
-			t.Errorf("with room for %d: %v, log %q", room, err, &log)
+		if _, err := engine.Run(t.Context(), store, narrow{dst, free}, job, opts); err != nil || log.Len() > 0 {
+			t.Errorf("with %d bytes free: %v, log %q", free, err, &log)
 		}
 	}
 }
 
 // A probe says whether the report is expected to fit.
-func TestProbeRoom(t *testing.T) {
+func TestProbeFreeSpace(t *testing.T) {
 	store := newStore(objects)
 	dst := store.Bucket("reports")
 	filtered := newJob(func(c *stocktake.InventoryConfiguration) { c.Filter.LowerSizeBound = 1 })
 	var full *engine.SpaceError
 	for _, tt := range []struct {
 		job  engine.Job
-		room int64
+		free int64
 		last bool
 		fits bool
 	}{
@@ -83,9 +83,9 @@ func TestProbeRoom(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		err := engine.Probe(t.Context(), store, narrow{dst, tt.room}, tt.job)
+		err := engine.Probe(t.Context(), store, narrow{dst, tt.free}, tt.job)
 		if tt.fits != (err == nil) || err != nil && (!errors.As(err, &full) || full.Last != tt.last) {
-			t.Errorf("room for %d, last %v: %v", tt.room, tt.last, err)
+			t.Errorf("%d bytes free, last %v: %v", tt.free, tt.last, err)
 		}
 	}
 }

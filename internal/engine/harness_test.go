@@ -226,7 +226,7 @@ func (d faultyDestination) List(ctx context.Context, prefix string) iter.Seq2[st
 }
 
 func (d faultyDestination) FreeSpace(ctx context.Context) (int64, error) {
-	return do(d.faults, "Room", func() (int64, error) { return d.Destination.FreeSpace(ctx) })
+	return do(d.faults, "FreeSpace", func() (int64, error) { return d.Destination.FreeSpace(ctx) })
 }
 
 func (d faultyDestination) Remove(ctx context.Context, key string) error {

@@ -46,7 +46,7 @@ func (p *pagedScan) join(ctx context.Context) error {
 }
 
 // writeRange writes the pieces of r until r is done or no more of it will be read.
-func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*stretch, error) {
+func (p *pagedScan) writeRange(ctx context.Context, r *ranges.Range) (*rangeScan, error) {
 	for {
 		if err := p.dropEnded(); err != nil {
 			return nil, err
@@ -103,13 +103,13 @@ func (p *pagedScan) dropEnded() error {
 // await waits until r has pieces for some report or will get no more, and returns
 // them; last says that no more will follow. s is nil if a report was ended
 // meanwhile.
-func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pieces [][]report.EncodedPiece, last bool, err error) {
+func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *rangeScan, pieces [][]report.EncodedPiece, last bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.joined = r
 	p.changed.Broadcast()
 	for {
-		s = p.stretches[r]
+		s = p.rangeScans[r]
 		last = r.State == ranges.Done || p.stopping && p.scans == 0
 		switch {
 		case ctx.Err() != nil:
@@ -117,7 +117,7 @@ func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pie
 		case slices.ContainsFunc(p.outputs, (*output).wasEnded):
 			return nil, nil, false, nil
 		case s == nil && last:
-			s = p.newStretch(r, Segment{Prefix: r.Prefix, From: r.From, To: r.To})
+			s = p.newRangeScan(r, Segment{Prefix: r.Prefix, From: r.From, To: r.To})
 			return s, make([][]report.EncodedPiece, len(p.outputs)), true, nil
 		case s != nil && (last || s.waiting()):
 			pieces = make([][]report.EncodedPiece, len(s.parts))
@@ -134,7 +134,7 @@ func (p *pagedScan) await(ctx context.Context, r *ranges.Range) (s *stretch, pie
 func (p *pagedScan) forget(r *ranges.Range) *ranges.Range {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	delete(p.stretches, r)
+	delete(p.rangeScans, r)
 	return r.Next()
 }
 
@@ -158,7 +158,7 @@ func (o *output) join(ctx context.Context, piece report.EncodedPiece) error {
 // next range from which enough rows follow to be worth a shard. The rows between
 // count as not read. It returns that range; nil if there is none.
 func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, error) {
-	next := p.worth(r.Next())
+	next := p.skipToShard(r.Next())
 	to := p.end
 	if next != nil {
 		to = next.From
@@ -181,16 +181,16 @@ func (p *pagedScan) gap(ctx context.Context, r *ranges.Range) (*ranges.Range, er
 	return next, nil
 }
 
-// worthPages is how many pages are always worth a shard of their own: listing them
+// shardPages is how many pages are always enough for a shard of their own: listing them
 // again would take longer than reading one more file.
-const worthPages = 4
+const shardPages = 4
 
-// worth returns the first range from r on at which enough rows without a gap begin to
+// skipToShard returns the first range from r on at which enough rows without a gap begin to
 // be worth a shard. It drops the ranges before it.
-func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
+func (p *pagedScan) skipToShard(r *ranges.Range) *ranges.Range {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	least := min(p.outputs[0].opts.MinSegment, p.pages(worthPages))
+	least := min(p.outputs[0].opts.MinSegment, p.pages(shardPages))
 	for r != nil {
 		rows := int64(0)
 		end := r
@@ -204,7 +204,7 @@ func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
 			return r
 		}
 		for ; r != end.Next(); r = r.Next() {
-			if s := p.stretches[r]; s != nil {
+			if s := p.rangeScans[r]; s != nil {
 				p.drop(s)
 			}
 		}
@@ -213,7 +213,7 @@ func (p *pagedScan) worth(r *ranges.Range) *ranges.Range {
 }
 
 // drop discards the pieces of s. It requires the lock.
-func (p *pagedScan) drop(s *stretch) {
+func (p *pagedScan) drop(s *rangeScan) {
 	for i := range s.parts {
 		for _, piece := range s.parts[i].pieces {
 			p.blocks.put(piece.Blocks)
@@ -221,7 +221,7 @@ func (p *pagedScan) drop(s *stretch) {
 		t := &s.parts[i].read
 		p.outputs[i].opts.Progress.add(-int(t.listed), -t.totals.Rows, -t.totals.Bytes)
 	}
-	delete(p.stretches, s.r)
+	delete(p.rangeScans, s.r)
 }
 
 // numberOf returns the number of the segment that begins with a key after a scan was

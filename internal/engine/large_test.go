@@ -137,7 +137,7 @@ func TestTenThousandShards(t *testing.T) {
 	var result engine.Result
 	most := step("publish", func() {
 		var err error
-		if result, err = engine.PublishFrom(t.Context(), dst, job, engine.Outline{Start: l.start, Consistency: stocktake.ConsistencySnapshot}, l, opts); err != nil {
+		if result, err = engine.PublishFrom(t.Context(), dst, job, engine.RunPlan{Start: l.start, Consistency: stocktake.ConsistencySnapshot}, l, opts); err != nil {
 			t.Fatal(err)
 		}
 	})
@@ -157,7 +157,7 @@ func TestTenThousandShards(t *testing.T) {
 	again := job
 	again.Attempt, again.Recorded = 2, recorded
 	most = step("publish what is recorded", func() {
-		if _, err := engine.Publish(t.Context(), dst, again, engine.Outline{}, nil, opts); err != nil {
+		if _, err := engine.Publish(t.Context(), dst, again, engine.RunPlan{}, nil, opts); err != nil {
 			t.Fatal(err)
 		}
 	})

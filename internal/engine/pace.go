@@ -11,9 +11,9 @@ const (
 	// than they save.
 	leastRest = 2 * time.Millisecond
 
-	// longestStretch bounds how much of the time since the last step counts as work:
+	// longestStep bounds how much of the time since the last step counts as work:
 	// a step that takes longer than a batch waited, for example for a disk.
-	longestStretch = 20 * time.Millisecond
+	longestStep = 20 * time.Millisecond
 )
 
 // A pace makes a worker yield to requests between batches.
@@ -56,7 +56,7 @@ func (p *pace) step(ctx context.Context) error {
 	}
 	before := p.since
 	if p.mustYield() {
-		p.owed += time.Duration(float64(min(p.since.Sub(before), longestStretch)) * (1 - p.share) / p.share)
+		p.owed += time.Duration(float64(min(p.since.Sub(before), longestStep)) * (1 - p.share) / p.share)
 	}
 	if p.owed < leastRest {
 		return nil

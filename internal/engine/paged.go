@@ -42,18 +42,18 @@ type pagedScan struct {
 	group *errgroup.Group
 	ctx   context.Context
 
-	mu        sync.Mutex
-	changed   sync.Cond // of mu: pieces are ready, memory is free, a range is done, the scan is to stop
-	table     *ranges.Table
-	stretches map[*ranges.Range]*stretch
-	blocks    blocks
-	kits      []*rangeEncoders
-	scans     int           // of ranges
-	listing   int           // scans that make requests: the others wait for memory
-	joined    *ranges.Range // the range that is being written
-	stopping  bool          // the budget is used up
-	rows      int64         // listed
-	encoded   int64         // bytes of the pieces of these rows
+	mu         sync.Mutex
+	changed    sync.Cond // of mu: pieces are ready, memory is free, a range is done, the scan is to stop
+	table      *ranges.Table
+	rangeScans map[*ranges.Range]*rangeScan
+	blocks     blocks
+	idle       []*rangeEncoders
+	scans      int           // of ranges
+	listing    int           // scans that make requests: the others wait for memory
+	joined     *ranges.Range // the range that is being written
+	stopping   bool          // the budget is used up
+	rows       int64         // listed
+	encoded    int64         // bytes of the pieces of these rows
 
 	unreported int // pages since remaining has reported
 }
@@ -74,7 +74,7 @@ var errCut = errors.New("the rest of the range is listed elsewhere")
 // newPagedScan returns the scan of some segments of the source, ascending and
 // disjoint, for the reports of runs, which all have the same source.
 func newPagedScan(snap PagedSnapshot, opened time.Time, runs []*run, segments []Segment, last *stocktake.Summary) (*pagedScan, error) {
-	p := &pagedScan{snap: snap, opened: opened, stretches: make(map[*ranges.Range]*stretch)}
+	p := &pagedScan{snap: snap, opened: opened, rangeScans: make(map[*ranges.Range]*rangeScan)}
 	p.changed.L = &p.mu
 	for _, r := range runs {
 		cfg := &r.job.Configuration
@@ -97,7 +97,7 @@ func newPagedScan(snap PagedSnapshot, opened time.Time, runs []*run, segments []
 	p.table = ranges.New(parts, last)
 	r := p.table.First()
 	for i := range segments {
-		p.stretches[r] = p.newStretch(r, segments[i])
+		p.rangeScans[r] = p.newRangeScan(r, segments[i])
 		r = r.Next()
 	}
 	p.joined = p.table.First()
@@ -105,8 +105,8 @@ func newPagedScan(snap PagedSnapshot, opened time.Time, runs []*run, segments []
 	return p, nil
 }
 
-func (p *pagedScan) newStretch(r *ranges.Range, seg Segment) *stretch {
-	s := &stretch{r: r, seg: seg, parts: make([]part, len(p.outputs))}
+func (p *pagedScan) newRangeScan(r *ranges.Range, seg Segment) *rangeScan {
+	s := &rangeScan{r: r, seg: seg, parts: make([]part, len(p.outputs))}
 	for i := range s.parts {
 		s.parts[i].out.from = &p.blocks
 	}
@@ -201,17 +201,17 @@ func (p *pagedScan) dispatch() {
 		return
 	}
 	idle := p.requests() - p.listing
-	if first := p.stretches[p.table.FirstOpen()]; first != nil && first.parked {
+	if first := p.rangeScans[p.table.FirstOpen()]; first != nil && first.parked {
 		idle-- // all others may wait for it
 	}
 	if idle <= 0 {
 		return
 	}
 	for _, r := range p.table.Take(idle, p.within()) {
-		s := p.stretches[r]
+		s := p.rangeScans[r]
 		if s == nil {
-			s = p.newStretch(r, Segment{Prefix: r.Prefix, From: r.From})
-			p.stretches[r] = s
+			s = p.newRangeScan(r, Segment{Prefix: r.Prefix, From: r.From})
+			p.rangeScans[r] = s
 		}
 		s.seg.To = r.To
 		p.scans++
@@ -223,8 +223,8 @@ func (p *pagedScan) dispatch() {
 // requests returns how many requests there may be at once.
 func (p *pagedScan) requests() int {
 	n := p.snap.Requests()
-	if places := p.outputs[0].opts.Places; places != nil {
-		n = min(n, places(n))
+	if concurrency := p.outputs[0].opts.Concurrency; concurrency != nil {
+		n = min(n, concurrency(n))
 	}
 	return max(n, 1)
 }
@@ -244,7 +244,7 @@ func (p *pagedScan) within() float64 {
 }
 
 // list lists a range, to its end or until it is paused.
-func (p *pagedScan) list(ctx context.Context, s *stretch) error {
+func (p *pagedScan) list(ctx context.Context, s *rangeScan) error {
 	k, err := p.idleEncoders()
 	if err != nil {
 		return err
@@ -286,7 +286,7 @@ func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 		s.parts[i].read.merge(k.rollups[i].Part())
 		p.keep(&s.parts[i], piece)
 	}
-	p.kits = append(p.kits, k)
+	p.idle = append(p.idle, k)
 	p.scans--
 	p.listing--
 	if paused {
@@ -301,7 +301,7 @@ func (p *pagedScan) list(ctx context.Context, s *stretch) error {
 
 // halt stops the scan because a request of s has failed with err, if the caller wants
 // what was read before.
-func (p *pagedScan) halt(s *stretch, err error) bool {
+func (p *pagedScan) halt(s *rangeScan, err error) bool {
 	if p.budget.Failed == nil || p.ctx.Err() != nil {
 		return false
 	}
@@ -320,9 +320,9 @@ func (p *pagedScan) halt(s *stretch, err error) bool {
 // idleEncoders returns encoders that are not in use.
 func (p *pagedScan) idleEncoders() (*rangeEncoders, error) {
 	p.mu.Lock()
-	if n := len(p.kits); n > 0 {
-		k := p.kits[n-1]
-		p.kits = p.kits[:n-1]
+	if n := len(p.idle); n > 0 {
+		k := p.idle[n-1]
+		p.idle = p.idle[:n-1]
 		p.mu.Unlock()
 		return k, nil
 	}

@@ -40,7 +40,7 @@ func TestProbeTellsWhatFails(t *testing.T) {
 			if op == "" {
 				break
 			}
-			if op == "Room" || strings.HasPrefix(op, "List") { // what will fit is then unknown
+			if op == "FreeSpace" || strings.HasPrefix(op, "List") { // what will fit is then unknown
 				if err != nil {
 					t.Errorf("%v: %s: %v", kind, op, err)
 				}

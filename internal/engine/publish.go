@@ -35,14 +35,14 @@ const (
 // It may be called again after an error, as another attempt; only [CleanAttempts]
 // removes the files that it has written. Errors are those of dst, of Options.Record
 // and ctx.Err(), wrapped.
-func Publish(ctx context.Context, dst Destination, job Job, o Outline, results []SliceResult, opts Options) (Result, error) {
+func Publish(ctx context.Context, dst Destination, job Job, o RunPlan, results []SliceResult, opts Options) (Result, error) {
 	return PublishFrom(ctx, dst, job, o, listed(results), opts)
 }
 
 // PublishFrom is Publish for results that need not fit into memory. They are read
 // twice. Memory holds only the list of the report's files: a few kilobytes for each
 // shard.
-func PublishFrom(ctx context.Context, dst Destination, job Job, o Outline, results Results, opts Options) (Result, error) {
+func PublishFrom(ctx context.Context, dst Destination, job Job, o RunPlan, results Results, opts Options) (Result, error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
 		return Result{}, err
@@ -84,7 +84,7 @@ func (r *run) joined() bool {
 
 // publish sums up the results, asks Options to allow and record the report, and
 // writes it. strays says that lost attempts may have left shards.
-func (r *run) publish(ctx context.Context, o *Outline, results Results, strays bool) (_ Result, err error) {
+func (r *run) publish(ctx context.Context, o *RunPlan, results Results, strays bool) (_ Result, err error) {
 	ctx, span := tracing.Start(ctx, "publish")
 	defer func() { span.End(err) }()
 	s, err := r.summarize(ctx, o, results)
@@ -252,7 +252,7 @@ func (r *run) write(ctx context.Context, p *publication, summary *stocktake.Summ
 	r.step(SymlinkDone)
 	result.Manifest = dir + report.ManifestName
 	if err := r.put(ctx, result.Manifest, jsonContentType, p.Manifest, true); err != nil {
-		if err := r.settle(ctx, result.Manifest, p.Manifest, err); err != nil {
+		if err := r.checkWritten(ctx, result.Manifest, p.Manifest, err); err != nil {
 			return Result{}, err
 		}
 	}
@@ -378,9 +378,9 @@ func (r *run) has(ctx context.Context, key string, content []byte) (bool, error)
 	return bytes.Equal(got, content), nil
 }
 
-// settle finds out whether manifest.json was written although the write returned
-// cause. If it was, the run has succeeded and settle returns nil.
-func (r *run) settle(ctx context.Context, key string, manifest []byte, cause error) error {
+// checkWritten finds out whether manifest.json was written although the write returned
+// cause. If it was, the run has succeeded and checkWritten returns nil.
+func (r *run) checkWritten(ctx context.Context, key string, manifest []byte, cause error) error {
 	ctx, cancel := cleanupContext(ctx)
 	defer cancel()
 	if written, err := r.has(ctx, key, manifest); err != nil || !written {

@@ -218,7 +218,7 @@ func TestFirstRecordWins(t *testing.T) {
 	other := func() error {
 		opts := small
 		opts.Record = l.record
-		outline, err := engine.Plan(t.Context(), store, dst, newJob(), opts)
+		runPlan, err := engine.Plan(t.Context(), store, dst, newJob(), opts)
 		if err != nil {
 			return err
 		}
@@ -236,7 +236,7 @@ func TestFirstRecordWins(t *testing.T) {
 		}
 		defer func() { _ = recover() }()
 		job.Attempt = 3
-		_, err = engine.Publish(t.Context(), keepShards{dst}, job, outline, results, opts)
+		_, err = engine.Publish(t.Context(), keepShards{dst}, job, runPlan, results, opts)
 		return err
 	}
 	opts := small

@@ -133,35 +133,35 @@ func (r *run) report(ctx context.Context, src Source) (Result, error) {
 	if len(r.job.Recorded) > 0 {
 		return r.publishRecorded(ctx)
 	}
-	outline, results, err := r.scan(ctx, src)
+	runPlan, results, err := r.scan(ctx, src)
 	if err != nil {
 		return Result{}, fmt.Errorf("scan %s: %w", r.job.Bucket, err)
 	}
 	r.step(Scanned)
-	return r.publish(ctx, outline, listed(results), false)
+	return r.publish(ctx, runPlan, listed(results), false)
 }
 
 // scan takes the snapshot, divides it into segments, and scans them.
-func (r *run) scan(ctx context.Context, src Source) (_ *Outline, _ []SliceResult, err error) {
+func (r *run) scan(ctx context.Context, src Source) (_ *RunPlan, _ []SliceResult, err error) {
 	snap, opened, err := r.snapshot(ctx, src)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	pages, paged := r.paged(snap)
-	outline, last, err := r.plan(ctx, snap, !paged)
+	runPlan, last, err := r.plan(ctx, snap, !paged)
 	if err != nil {
 		return nil, nil, err
 	}
-	r.opts.Progress.begin(outline.Expected, len(outline.Slices))
+	r.opts.Progress.begin(runPlan.Expected, len(runPlan.Slices))
 	r.step(Planned)
 	var results []SliceResult
 	if paged {
-		results, err = r.scanPages(ctx, pages, opened, outline.Slices[0], last, Budget{})
+		results, err = r.scanPages(ctx, pages, opened, runPlan.Slices[0], last, Budget{})
 	} else {
-		results, err = r.scanSegments(ctx, snap, opened, outline.Slices)
+		results, err = r.scanSegments(ctx, snap, opened, runPlan.Slices)
 	}
-	return &outline, results, err
+	return &runPlan, results, err
 }
 
 // paged reports whether snap is listed page by page. A run with a seed is not,

@@ -19,8 +19,8 @@ var ErrNotTogether = errors.New("no other run lists the keys of this one")
 
 // A MemberPlan is the plan of one of several runs that share a listing.
 type MemberPlan struct {
-	Outline Outline // its one slice is all keys of the run
-	Err     error   // why it cannot be made with the others; nil: it can
+	Plan RunPlan // its one slice is all keys of the run
+	Err  error   // why it cannot be made with the others; nil: it can
 }
 
 // A MemberSlice is the result of a shared slice for one of its runs.
@@ -72,7 +72,7 @@ func PlanTogether(ctx context.Context, src Source, members []Member) (cut []Slic
 			cut = o.Slices
 		}
 		o.Slices = []Slice{{Segment: Segment{Prefix: prefix(i)}, Start: cut[0].Start}}
-		plans[i].Outline = o
+		plans[i].Plan = o
 	}
 	return cut, plans, nil
 }

@@ -19,7 +19,7 @@ import (
 // A sharing has the results of several runs that share the slices of a listing.
 type sharing struct {
 	members  []engine.Member
-	outlines []engine.Outline
+	runPlans []engine.RunPlan
 	results  [][]engine.SliceResult
 	own      [][]engine.Slice // that a member scans alone
 	left     []bool           // a member scans alone what has not been scanned
@@ -161,7 +161,7 @@ func TestSlicesTogether(t *testing.T) {
 				if plans[i].Err != nil {
 					t.Fatal(plans[i].Err)
 				}
-				s.outlines = append(s.outlines, through(t, plans[i].Outline))
+				s.runPlans = append(s.runPlans, through(t, plans[i].Plan))
 			}
 			leaves := func(int) int { return -1 }
 			if seed >= 3 {
@@ -174,7 +174,7 @@ func TestSlicesTogether(t *testing.T) {
 			mended = true
 			for i := range members {
 				s.alone(t, f, i)
-				r, err := engine.Publish(t.Context(), members[i].Destination, members[i].Job, s.outlines[i], s.results[i], members[i].Options)
+				r, err := engine.Publish(t.Context(), members[i].Destination, members[i].Job, s.runPlans[i], s.results[i], members[i].Options)
 				if err != nil {
 					t.Fatalf("%s, run %d: %v", shape, i, err)
 				}

@@ -36,12 +36,12 @@ func through[V any](t tb, v V) (out V) {
 // rest of a slice is cut in two.
 func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opts engine.Options, attempts bool, pick func(n int) int, halve func() bool) (engine.Result, []engine.SliceResult) {
 	t.Helper()
-	outline, err := engine.Plan(t.Context(), src, dst, job, opts)
+	runPlan, err := engine.Plan(t.Context(), src, dst, job, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	outline = through(t, outline)
-	waiting := slices.Clone(outline.Slices)
+	runPlan = through(t, runPlan)
+	waiting := slices.Clone(runPlan.Slices)
 	numbers := len(waiting)
 	var results []engine.SliceResult
 	for len(waiting) > 0 {
@@ -66,7 +66,7 @@ func sliced(t tb, src engine.Source, dst engine.Destination, job engine.Job, opt
 			waiting = append(waiting, rests...)
 		}
 	}
-	result, err := engine.Publish(t.Context(), dst, job, outline, results, opts)
+	result, err := engine.Publish(t.Context(), dst, job, runPlan, results, opts)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -157,12 +157,12 @@ func TestPublishHoldsSlicesTogether(t *testing.T) {
 	dst := store.Bucket("reports")
 	opts := small
 	opts.Slice.Shards = 1
-	outline, err := engine.Plan(t.Context(), store, dst, newJob(), opts)
+	runPlan, err := engine.Plan(t.Context(), store, dst, newJob(), opts)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var results []engine.SliceResult
-	for _, s := range outline.Slices {
+	for _, s := range runPlan.Slices {
 		for ok := true; ok; {
 			r, err := engine.ScanSlice(t.Context(), store, dst, newJob(), s, opts)
 			if err != nil {
@@ -187,7 +187,7 @@ func TestPublishHoldsSlicesTogether(t *testing.T) {
 			"one overlaps":    append(slices.Clone(results), overlapping),
 			"one is of else":  append(slices.Clone(results), other),
 		} {
-			if r, err := engine.Publish(t.Context(), dst, newJob(), outline, wrong, opts); err == nil {
+			if r, err := engine.Publish(t.Context(), dst, newJob(), runPlan, wrong, opts); err == nil {
 				t.Errorf("%s, %d: published %s", name, i, r.Manifest)
 			}
 		}
@@ -235,7 +235,7 @@ func TestPublishRemovesLostShards(t *testing.T) {
 	job.Attempt = 2
 	result, _ := sliced(t, store, dst, job, small, true, func(int) int { return 0 }, func() bool { return true })
 	checkWhole(t, dst, result.Manifest, objects)
-	again, err := engine.Publish(t.Context(), dst, job, engine.Outline{}, nil, small)
+	again, err := engine.Publish(t.Context(), dst, job, engine.RunPlan{}, nil, small)
 	if err != nil || !again.Resumed || again.Manifest != result.Manifest {
 		t.Errorf("published again: %+v, %v", again, err)
 	}

@@ -21,7 +21,7 @@ type sum struct {
 // summarize adds up the results of all slices of a run in the order of their keys,
 // which is the order of their shards in the report. Its error names the keys that no
 // slice or two slices have read.
-func (r *run) summarize(ctx context.Context, o *Outline, results Results) (*sum, error) {
+func (r *run) summarize(ctx context.Context, o *RunPlan, results Results) (*sum, error) {
 	order, err := chain(ctx, r.job.Configuration.Filter.Prefix, results)
 	if err != nil {
 		return nil, err
@@ -57,7 +57,7 @@ func (r *run) summarize(ctx context.Context, o *Outline, results Results) (*sum,
 }
 
 // add adds the results of a slice, except for its roll-up.
-func (s *sum) add(o *Outline, part *SliceResult) {
+func (s *sum) add(o *RunPlan, part *SliceResult) {
 	sum := s.summary
 	if sum.Journal != nil && (part.Journal == nil || *part.Journal != *sum.Journal) {
 		sum.Journal = nil // no position is that of all slices
@@ -75,7 +75,7 @@ func (s *sum) add(o *Outline, part *SliceResult) {
 }
 
 // complete sets the values that depend on all slices.
-func (r *run) complete(o *Outline, sum *sum) {
+func (r *run) complete(o *RunPlan, sum *sum) {
 	s := sum.summary
 	if s.Journal != nil {
 		s.Filter = &r.job.Configuration.Filter // what follows the position is applied with it

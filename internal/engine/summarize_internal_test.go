@@ -89,7 +89,7 @@ func TestSummarizeInBoundedMemory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := r.summarize(t.Context(), &Outline{Start: m.start, Consistency: stocktake.ConsistencySnapshot}, m)
+	s, err := r.summarize(t.Context(), &RunPlan{Start: m.start, Consistency: stocktake.ConsistencySnapshot}, m)
 	if err != nil {
 		t.Fatal(err)
 	}

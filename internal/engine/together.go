@@ -138,7 +138,7 @@ type riding struct {
 	*run
 	ctx     context.Context
 	end     func(Result, error)
-	outline Outline
+	runPlan RunPlan
 }
 
 // fail ends a run that has not been published.
@@ -209,12 +209,12 @@ func (t *together) scan(ctx context.Context, snap Snapshot, opened time.Time, ru
 	for i, r := range runs {
 		planned.Go(func() {
 			var err error
-			if r.outline, previous[i], err = r.plan(r.ctx, snap, !paged); err != nil {
+			if r.runPlan, previous[i], err = r.plan(r.ctx, snap, !paged); err != nil {
 				r.fail(err)
 				runs[i] = nil
 				return
 			}
-			r.opts.Progress.begin(r.outline.Expected, len(r.outline.Slices))
+			r.opts.Progress.begin(r.runPlan.Expected, len(r.runPlan.Slices))
 			r.step(Planned)
 		})
 	}
@@ -232,7 +232,7 @@ func (t *together) scan(ctx context.Context, snap Snapshot, opened time.Time, ru
 		t.scanPages(ctx, pages, opened, runs, last)
 	default:
 		for _, r := range runs {
-			results, err := r.scanSegments(r.ctx, snap, opened, r.outline.Slices)
+			results, err := r.scanSegments(r.ctx, snap, opened, r.runPlan.Slices)
 			if err != nil {
 				r.fail(err)
 				continue
@@ -256,7 +256,7 @@ func (t *together) scanPages(ctx context.Context, snap PagedSnapshot, opened tim
 	}
 	for i, o := range p.outputs {
 		r := runs[i]
-		o.begin(SliceResult{Slice: r.outline.Slices[0], Snapshot: snap.Time()})
+		o.begin(SliceResult{Slice: r.runPlan.Slices[0], Snapshot: snap.Time()})
 		o.ctx = r.ctx
 		o.failed = func(err error) { t.ending.Go(func() { r.fail(err) }) }
 		defer context.AfterFunc(r.ctx, p.wake)()
@@ -278,7 +278,7 @@ func (t *together) scanPages(ctx context.Context, snap PagedSnapshot, opened tim
 func (t *together) publish(r *riding, results []SliceResult) {
 	t.ending.Go(func() {
 		r.step(Scanned)
-		r.end(r.ended(r.ctx)(r.run.publish(r.ctx, &r.outline, listed(results), false)))
+		r.end(r.ended(r.ctx)(r.run.publish(r.ctx, &r.runPlan, listed(results), false)))
 	})
 }
 

@@ -135,7 +135,7 @@ func (s *Store) Name() string { return s.settings.Name }
 
 // Limits returns the settings' limits on requests per second and in flight; 0: no
 // setting.
-func (s *Store) Limits() (perSecond float64, places int) {
+func (s *Store) Limits() (perSecond float64, concurrency int) {
 	return s.settings.Limits.PerSecond, s.settings.Limits.Concurrency
 }
 
@@ -148,11 +148,11 @@ func (s *Store) Pressed() <-chan struct{} { return s.gate.Pressed() }
 
 // Grant sets the part of the limits that this process may use. If the settings do
 // not limit the requests in flight, their number does not change.
-func (s *Store) Grant(perSecond float64, places int) {
+func (s *Store) Grant(perSecond float64, concurrency int) {
 	if s.settings.Limits.Concurrency == 0 {
-		places = throttle.DefaultConcurrency
+		concurrency = throttle.DefaultConcurrency
 	}
-	s.gate.Grant(perSecond, places)
+	s.gate.Grant(perSecond, concurrency)
 }
 
 // ErrRole means that no entry of roles allows a role to use the store.

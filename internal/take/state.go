@@ -27,7 +27,7 @@ type state struct {
 	Attempt int       `json:"attempt"`
 	Started time.Time `json:"started"`
 
-	Outline *engine.Outline      `json:"outline"`
+	Plan    *engine.RunPlan      `json:"outline"`
 	Results []engine.SliceResult `json:"results"`
 	Pending []engine.Slice       `json:"pending"` // slices not done, including those being scanned
 }
@@ -71,7 +71,7 @@ func (t *taking) load(ctx context.Context) error {
 		return fmt.Errorf("%s is not the checkpoint of a take: %w", t.key(), err)
 	}
 	switch {
-	case s.Version != stateVersion || s.Outline == nil:
+	case s.Version != stateVersion || s.Plan == nil:
 		return fmt.Errorf("%s: %w: another version wrote it", t.key(), ErrOther)
 	case s.Job != t.identity() && !t.opts.Fresh:
 		return fmt.Errorf("%s: %w: %s, started at %s", t.key(), ErrOther, s.Origin, s.Started.Format(time.RFC3339))

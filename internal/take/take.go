@@ -99,7 +99,7 @@ func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	if err := t.scan(ctx); err != nil {
 		return engine.Result{}, t.interrupted(ctx, err)
 	}
-	result, err := engine.Publish(ctx, job.Destination, t.engineJob(), *t.state.Outline, t.state.Results, t.engineOptions(nil))
+	result, err := engine.Publish(ctx, job.Destination, t.engineJob(), *t.state.Plan, t.state.Results, t.engineOptions(nil))
 	if err != nil {
 		return engine.Result{}, t.interrupted(ctx, err)
 	}
@@ -145,7 +145,7 @@ func (t *taking) reason(ctx context.Context) error {
 // interrupted returns ErrInterrupted if an error is only the end of ctx and the
 // state was saved.
 func (t *taking) interrupted(ctx context.Context, err error) error {
-	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && t.state.Outline != nil {
+	if ctx.Err() != nil && errors.Is(err, ctx.Err()) && t.state.Plan != nil {
 		return fmt.Errorf("%w: %w", ErrInterrupted, err)
 	}
 	return err
@@ -169,12 +169,12 @@ func (t *taking) begin(ctx context.Context) error {
 	if err := t.load(ctx); err != nil {
 		return err
 	}
-	if t.state.Outline != nil && t.opts.Fresh {
+	if t.state.Plan != nil && t.opts.Fresh {
 		if err := t.startOver(ctx); err != nil {
 			return err
 		}
 	}
-	continued := t.state.Outline != nil
+	continued := t.state.Plan != nil
 	if continued {
 		t.state.Attempt++ // each attempt has its own file names
 	} else if err := t.plan(ctx); err != nil {
@@ -192,7 +192,7 @@ func (t *taking) plan(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	t.state.Outline, t.state.Pending = &o, o.Slices
+	t.state.Plan, t.state.Pending = &o, o.Slices
 	return nil
 }
 
@@ -297,6 +297,6 @@ func (t *taking) progress() stocktake.Progress {
 		sum.Written += now.Written
 		sum.Key = cmp.Or(sum.Key, now.Key)
 	}
-	sum.Expected = max(t.state.Outline.Expected, t.opts.Expected)
+	sum.Expected = max(t.state.Plan.Expected, t.opts.Expected)
 	return sum
 }

@@ -29,14 +29,14 @@ const DefaultConcurrency = 64
 // of its response is closed.
 type Gate struct {
 	next    http.RoundTripper
-	total   int // most places, of all processes that share the limits
+	total   int // most slots, of all processes that share the limits
 	hours   Hours
 	rate    *rate.Limiter // nil: no limit
 	turn    chan struct{} // held by the one request that waits for the rate
 	pressed chan struct{} // see Pressed
 
 	mu       sync.Mutex
-	share    int           // places of this process; an upper bound of the controller's
+	share    int           // slots of this process; an upper bound of the controller's
 	stopped  bool          // the share of the rate is 0
 	granted  chan struct{} // closed by the next Grant
 	asked    int64
@@ -55,8 +55,8 @@ type Stats struct {
 	Retried  int64 // sent again
 
 	InFlight int
-	Waiting  int // for a place
-	Limit    int // current number of places
+	Waiting  int // for a slot
+	Limit    int // current number of slots
 }
 
 // NewGate returns a Gate to next.
@@ -76,22 +76,22 @@ func NewGate(next http.RoundTripper, l Limits) *Gate {
 
 // Grant sets the part of the limits that this process may use from now on, if
 // several processes share them: requests that begin per second, ignored without
-// such a limit, and requests in flight. Without a place, or with a rate of 0, no
+// such a limit, and requests in flight. Without a slot, or with a rate of 0, no
 // request begins. Grant also applies to waiting requests. Requests in flight are
 // not affected.
-func (g *Gate) Grant(perSecond float64, places int) {
+func (g *Gate) Grant(perSecond float64, concurrency int) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.rate != nil {
 		if g.stopped = perSecond <= 0; g.stopped {
-			places = 0
+			concurrency = 0
 		} else {
 			g.rate.SetLimit(rate.Limit(perSecond))
 			g.rate.SetBurst(max(1, int(perSecond/10)))
 		}
 	}
-	g.share = max(places, 0)
-	g.control.setMax(max(places, 1))
+	g.share = max(concurrency, 0)
+	g.control.setMax(max(concurrency, 1))
 	close(g.granted)
 	g.granted = make(chan struct{})
 	g.wake()
@@ -113,7 +113,7 @@ type Demand struct {
 	Sent     int64
 	Most     int // in flight at once
 	InFlight int // now
-	Waiting  int // now, for a place
+	Waiting  int // now, for a slot
 }
 
 // Wanted reports whether there was a request.
@@ -128,8 +128,8 @@ func (g *Gate) Demand() Demand {
 	return d
 }
 
-// places returns how many requests may be in flight. The caller holds the lock.
-func (g *Gate) places() int { return min(g.control.allowed(), g.share) }
+// concurrency returns how many requests may be in flight. The caller holds the lock.
+func (g *Gate) concurrency() int { return min(g.control.allowed(), g.share) }
 
 // Share returns another Gate to next that shares the limits and the counts of g. It
 // is for a store with several transports, such as one for each of several
@@ -153,7 +153,7 @@ func (e *sharedGate) RoundTrip(req *http.Request) (*http.Response, error) {
 func (g *Gate) Useful() int {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	n := g.places()
+	n := g.concurrency()
 	more := max(1, n/4)
 	if n == g.share {
 		more = n
@@ -166,7 +166,7 @@ func (g *Gate) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	s := g.stats
-	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.places()
+	s.InFlight, s.Waiting, s.Limit = g.inFlight, len(g.waiting), g.concurrency()
 	return s
 }
 
@@ -188,7 +188,7 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	}
 	g.mu.Lock()
 	g.stats.Requests++
-	full := g.inFlight >= g.places()
+	full := g.inFlight >= g.concurrency()
 	g.mu.Unlock()
 	// The time of a body depends on its length and is not a measure of the store.
 	a := answer{began: time.Now(), timed: req.Body == nil, full: full}
@@ -211,10 +211,10 @@ func (g *Gate) pass(req *http.Request, next http.RoundTripper) (*http.Response, 
 	g.wake()
 	g.mu.Unlock()
 	if err != nil {
-		g.leave()
+		g.release()
 		return nil, err
 	}
-	resp.Body = &heldBody{ReadCloser: resp.Body, leave: sync.OnceFunc(g.leave)}
+	resp.Body = &heldBody{ReadCloser: resp.Body, release: sync.OnceFunc(g.release)}
 	return resp, nil
 }
 
@@ -224,25 +224,25 @@ func overloaded(r *http.Response) bool {
 	return r.StatusCode == http.StatusTooManyRequests || r.StatusCode == http.StatusServiceUnavailable
 }
 
-// enter waits for the hours, for a place, and for the rate.
+// enter waits for the hours, for a slot, and for the rate.
 func (g *Gate) enter(ctx context.Context) error {
 	for {
 		if err := g.hours.wait(ctx); err != nil {
 			return err
 		}
-		if err := g.place(ctx); err != nil {
+		if err := g.acquire(ctx); err != nil {
 			return err
 		}
 		if g.rate != nil {
 			if err := g.begin(ctx); err != nil {
-				g.leave()
+				g.release()
 				return err
 			}
 		}
 		if g.hours.open(time.Now()) {
 			return nil
 		}
-		g.leave() // the hours ended while the request waited
+		g.release() // the hours ended while the request waited
 	}
 }
 
@@ -283,13 +283,13 @@ func (g *Gate) begin(ctx context.Context) error {
 	}
 }
 
-// place waits for a place and takes it.
-func (g *Gate) place(ctx context.Context) error {
+// acquire waits for a slot and takes it.
+func (g *Gate) acquire(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	g.mu.Lock()
-	if g.inFlight < g.places() && len(g.waiting) == 0 {
+	if g.inFlight < g.concurrency() && len(g.waiting) == 0 {
 		g.begins()
 		g.mu.Unlock()
 		return nil
@@ -313,42 +313,42 @@ func (g *Gate) place(ctx context.Context) error {
 			return ctx.Err()
 		}
 	}
-	g.inFlight-- // the place was assigned meanwhile
+	g.inFlight-- // the slot was assigned meanwhile
 	g.wake()
 	return ctx.Err()
 }
 
-// begins takes a place. The caller holds the lock.
+// begins takes a slot. The caller holds the lock.
 func (g *Gate) begins() {
 	g.inFlight++
 	g.most = max(g.most, g.inFlight)
 }
 
-// leave frees a place.
-func (g *Gate) leave() {
+// release frees a slot.
+func (g *Gate) release() {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.inFlight--
 	g.wake()
 }
 
-// wake assigns free places to waiting requests. The caller holds the lock.
+// wake assigns free slots to waiting requests. The caller holds the lock.
 func (g *Gate) wake() {
-	for len(g.waiting) > 0 && g.inFlight < g.places() {
+	for len(g.waiting) > 0 && g.inFlight < g.concurrency() {
 		g.begins()
 		close(g.waiting[0])
 		g.waiting = g.waiting[1:]
 	}
 }
 
-// heldBody keeps the place of its request until it is closed.
+// heldBody keeps the slot of its request until it is closed.
 type heldBody struct {
 	io.ReadCloser
-	leave func()
+	release func()
 }
 
 func (b *heldBody) Close() error {
-	defer b.leave()
+	defer b.release()
 	return b.ReadCloser.Close()
 }
 

@@ -35,7 +35,7 @@ func get(ctx context.Context, t *testing.T) *http.Request {
 	return req
 }
 
-// At most the allowed number of requests is in flight, and a place is free once the
+// At most the allowed number of requests is in flight, and a slot is free once the
 // body of its response is closed.
 func TestGateBoundsConcurrency(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -61,7 +61,7 @@ func TestGateBoundsConcurrency(t *testing.T) {
 				}
 				time.Sleep(5 * time.Millisecond) // the body is being read
 				inFlight.Add(-1)
-				for range 2 { // closing twice frees one place
+				for range 2 { // closing twice frees one slot
 					resp.Body.Close()
 				}
 			})
@@ -93,7 +93,7 @@ func TestGateKeepsTheRate(t *testing.T) {
 	})
 }
 
-// A request whose context ends while it waits loses its turn, and a place that it
+// A request whose context ends while it waits loses its turn, and a slot that it
 // has just got.
 func TestGateLetsGo(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

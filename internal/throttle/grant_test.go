@@ -12,10 +12,10 @@ func TestGrant(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(server(func(*http.Request) (*http.Response, error) { return respond(200), nil }), Limits{PerSecond: 100, Concurrency: 8})
 		for _, none := range []struct {
-			rate   float64
-			places int
+			rate        float64
+			concurrency int
 		}{{0, 4}, {10, 0}} {
-			g.Grant(none.rate, none.places)
+			g.Grant(none.rate, none.concurrency)
 			done := make(chan error, 1)
 			go func() {
 				resp, err := g.RoundTrip(get(t.Context(), t))
@@ -44,7 +44,7 @@ func TestGrant(t *testing.T) {
 				t.Error("without a request there is demand")
 			}
 			if most := g.Stats().Limit; most != 2 {
-				t.Errorf("%d places, want 2", most)
+				t.Errorf("%d slots, want 2", most)
 			}
 		}
 	})
@@ -93,10 +93,10 @@ func TestUseful(t *testing.T) {
 		}{{8, true}, {1, true}, {64, false}} {
 			g.Grant(0, c.part)
 			if got := list(); got != c.pressed {
-				t.Errorf("with %d of 64 places: pressed %v", c.part, got)
+				t.Errorf("with %d of 64 slots: pressed %v", c.part, got)
 			}
 			if got := g.Stats().Limit; got != c.part {
-				t.Errorf("with %d of 64 places: %d at once", c.part, got)
+				t.Errorf("with %d of 64 slots: %d at once", c.part, got)
 			}
 		}
 	})

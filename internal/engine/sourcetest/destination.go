@@ -37,7 +37,7 @@ func RunDestination(t *testing.T, open func(t *testing.T) engine.Destination) {
 		{"removed", removed},
 		{"after ctx has ended", afterContext},
 		{"many at once", manyFiles},
-		{"room", room},
+		{"free space", freeSpace},
 	} {
 		t.Run(tt.name, func(t *testing.T) { tt.test(t, destination{open(t)}) })
 	}
@@ -396,11 +396,11 @@ func manyFiles(t *testing.T, d destination) {
 	}
 }
 
-// room: content that fits into the reported room can be written.
-func room(t *testing.T, d destination) {
+// freeSpace: content that fits into the reported free space can be written.
+func freeSpace(t *testing.T, d destination) {
 	n, err := d.FreeSpace(t.Context())
 	if err != nil || n < -1 {
-		t.Fatalf("Room: %d, %v", n, err)
+		t.Fatalf("FreeSpace: %d, %v", n, err)
 	}
 	if n < 0 || n > 1000 {
 		d.mustPut(t, aKey, bytes.Repeat([]byte("x"), 1000))

@@ -17,7 +17,7 @@
 // slices are its tasks, and the result of a slice is recorded for each run. See
 // listing.go.
 //
-// The process that holds the run (inventory.Service) leads it: it adds the first
+// The process that holds the run (inventory.Service) coordinates it: it adds the first
 // task, watches, records the report in the catalog when the run is summed up, and
 // ends the run. If the process dies, the next holder continues from the rows.
 package cluster
@@ -79,7 +79,7 @@ type Options struct {
 
 	Slice time.Duration // a slice ends after so long; 0: a minute
 	Least time.Duration // and not before so long, nor if less is left of it, unless the process ends; 0: 1 s
-	Offer time.Duration // how often a process whose slices may be shared looks for idle places; 0: 250 ms
+	Offer time.Duration // how often a process whose slices may be shared looks for idle slots; 0: 250 ms
 	Lease time.Duration // a worker without a sign of life for this long is presumed dead; 0: 20 s
 	Beat  time.Duration // time between its signs of life; 0: 2 s
 	Stall time.Duration // a task that has not got on for so long is left to another process; 0: 45 s
@@ -255,10 +255,10 @@ func (r *Runner) useOf(bucket string) *use {
 	return r.shares.use(r.opts.StoreOf(bucket))
 }
 
-// placesOf returns how many requests to the store of a bucket all processes may have in flight; 0: any number.
-func (r *Runner) placesOf(bucket string) int {
+// concurrencyOf returns how many requests to the store of a bucket all processes may have in flight; 0: any number.
+func (r *Runner) concurrencyOf(bucket string) int {
 	if u := r.useOf(bucket); u != nil {
-		return int(u.total.places)
+		return int(u.total.concurrency)
 	}
 	return 0
 }

@@ -31,12 +31,12 @@ type shareRows interface {
 
 // Times of dividing.
 const (
-	dividePause = 50 * time.Millisecond  // between two looks of a process at a store that is in use
-	quietAfter  = 250 * time.Millisecond // without a request, a process gives its share up
-	holdPlace   = 5 * time.Second        // where places are few
-	followAgain = time.Second            // after Follow has failed
-	claimWithin = time.Second            // a claim is answered
-	conflicts   = 8                      // attempts at a write that other processes foil
+	dividePause = 50 * time.Millisecond  // between two checks of a store that is in use
+	quietAfter  = 250 * time.Millisecond // a process releases its share after this long without a request
+	holdSlot    = 5 * time.Second        // a process keeps its slot for at least this long if slots are few
+	followAgain = time.Second            // pause after Follow has failed
+	claimWithin = time.Second            // a claim is answered within this time
+	conflicts   = 8                      // attempts of one division that may fail because another process wrote first
 )
 
 // A divider keeps the shares of this process in stores with limits. Whenever its
@@ -60,35 +60,35 @@ type divider struct {
 // A use is the share of this process in a store and its state.
 type use struct {
 	store Store
-	total share
+	total share         // limits of the store
 	told  chan struct{} // receives when another process has changed the division
 	asks  chan asker    // see claim
 
-	row     share     // what the database has written down, or more
-	due     share     // that this process may have, or soon
-	pressed bool      // requests had to wait
-	claimed bool      // there is a claim, and no request had to wait
-	wants   bool      // it has more to send than is left to idle processes
-	said    bool      // so the database has it
-	meter   meter     // of what it can use
-	needs   share     // that it can use, as the others know or will know; 0: any amount
-	last    time.Time // that there was demand
+	row     share     // upper bound of what the database has recorded for this process
+	due     share     // what this process is entitled to once the others have released it
+	pressed bool      // requests have waited since the last check
+	claimed bool      // wants is set by a claim alone: no request has waited
+	wants   bool      // the process can use more than is left to idle processes
+	said    bool      // wants, as recorded in the database
+	meter   meter     // measures what the process can use
+	needs   share     // what the process can use, as recorded or about to be; 0: any amount
+	last    time.Time // when there was demand
 	asked   time.Time // of the last attempt to divide
-	wrote   time.Time // of the last one that renewed the lease; zero: the next one must
+	wrote   time.Time // of the last attempt that renewed the lease; zero: the next attempt must renew it
 
 	mu      sync.Mutex
-	has     share       // what it may use
-	modest  bool        // that is the share of a process that does not need more: there is more on demand
-	until   time.Time   // by its lease
-	known   int64       // processes with shares, this one included
-	expires *time.Timer // when the lease is over
+	has     share       // what the process may use
+	modest  bool        // has is less than the process could get on demand
+	until   time.Time   // when the lease expires
+	known   int64       // processes with shares, including this one
+	expires *time.Timer // fires when the lease expires
 }
 
 func newDivider(rows shareRows, process string, stores []Store, lease, beat time.Duration, o *outage) *divider {
 	d := &divider{rows: rows, process: process, lease: lease, beat: beat, outage: o}
 	for _, s := range slices.SortedFunc(slices.Values(stores), func(a, b Store) int { return cmp.Compare(a.Name(), b.Name()) }) {
-		perSecond, places := s.Limits()
-		u := &use{store: s, total: share{int64(perSecond * milli), int64(places)}, known: 1, told: make(chan struct{}, 1), asks: make(chan asker)}
+		perSecond, concurrency := s.Limits()
+		u := &use{store: s, total: share{int64(perSecond * milli), int64(concurrency)}, known: 1, told: make(chan struct{}, 1), asks: make(chan asker)}
 		if u.total != (share{}) {
 			u.expires = time.AfterFunc(lease, u.expire)
 			s.Grant(0, 0) // until it has a share
@@ -124,13 +124,13 @@ func (d *divider) serve(ctx context.Context) {
 	})
 }
 
-// tell requests a look at a store, or at all stores if its name is empty.
+// tell requests a check of a store, or of all stores if the name is empty.
 func (d *divider) tell(store string) {
 	for _, u := range d.uses {
 		if store == "" || u.store.Name() == store {
 			select {
 			case u.told <- struct{}{}:
-			default: // it will be
+			default: // one is already requested
 			}
 		}
 	}
@@ -138,7 +138,7 @@ func (d *divider) tell(store string) {
 
 // keep maintains the share of one store.
 func (d *divider) keep(ctx context.Context, u *use) {
-	var next time.Time // no look before
+	var next time.Time // of the next check
 	told, pressed := true, u.store.Pressed()
 	var asked []asker
 	timer := time.NewTimer(0)
@@ -175,8 +175,8 @@ func (d *divider) keep(ctx context.Context, u *use) {
 			asked = nil
 		}
 		next = time.Now().Add(pause)
-		wait := time.Until(u.asked.Add(d.beat)) - rand.N(d.beat/4) // so that processes do not keep step
-		if u.concerned() {                                         // it is to be noticed when that ends
+		wait := time.Until(u.asked.Add(d.beat)) - rand.N(d.beat/4) // so that processes do not act in step
+		if u.concerned() {                                         // so that the end of this state is noticed
 			wait = dividePause
 		}
 		timer.Reset(max(wait, dividePause))
@@ -195,7 +195,7 @@ func (u *use) grant(s share) {
 // set requires the lock.
 func (u *use) set(s share) {
 	u.has = s
-	u.store.Grant(float64(s.rate)/milli, int(min(s.places, math.MaxInt32)))
+	u.store.Grant(float64(s.rate)/milli, int(min(s.concurrency, math.MaxInt32)))
 }
 
 // renewed records the end of the lease, and how many processes there are.
@@ -208,14 +208,14 @@ func (u *use) renewed(until time.Time, known int) {
 // likely returns how many requests this process may have in flight now, or could have
 // if it asked for more.
 func (u *use) likely() int {
-	if u.total.places == 0 {
+	if u.total.concurrency == 0 {
 		return math.MaxInt32
 	}
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	n := u.has.places
+	n := u.has.concurrency
 	if u.modest {
-		n = max(n, u.total.places/u.known)
+		n = max(n, u.total.concurrency/u.known)
 	}
 	return int(max(n, 1))
 }
@@ -228,7 +228,7 @@ func (u *use) expire() {
 	if time.Now().Before(u.until) {
 		return // it was renewed meanwhile
 	}
-	u.set(u.has.within(share{u.total.rate / u.known, u.total.places / u.known}))
+	u.set(u.has.within(share{u.total.rate / u.known, u.total.concurrency / u.known}))
 }
 
 // concerned reports whether changes by others matter before the next beat.
@@ -248,7 +248,7 @@ func (d *divider) look(u *use) bool {
 	u.wants = u.pressed || u.claimed || u.wants && now.Sub(u.last) < quietAfter
 	u.pressed = false
 	changed := u.measure()
-	drained := u.row.rate > u.has.rate || u.row.places > max(u.has.places, int64(asked.InFlight))
+	drained := u.row.rate > u.has.rate || u.row.concurrency > max(u.has.concurrency, int64(asked.InFlight))
 	return u.said != u.wants || changed || drained || u.asked.IsZero() || now.Sub(u.asked) >= d.beat*3/4
 }
 
@@ -291,7 +291,7 @@ func (d *divider) divide(ctx context.Context, u *use) error {
 			return err
 		}
 		if n == conflicts {
-			u.asked = time.Time{} // with the next look
+			u.asked = time.Time{} // try again at the next check
 			return nil
 		}
 		select {
@@ -321,7 +321,7 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 		me.since = v.now
 	}
 	var free share
-	u.due, free = divide(u.total, me, others, v.now, holdPlace)
+	u.due, free = divide(u.total, me, others, v.now, holdSlot)
 	if served := u.wants && free.usable(u.total); served != me.served {
 		me.served = served
 		if u.wants && (served || !u.claimed) {
@@ -331,11 +331,11 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	if low := u.has.within(free); low != u.has {
 		u.grant(low)
 	}
-	me.share = share{free.rate, max(free.places, int64(u.demand(begun).InFlight))}
+	me.share = share{free.rate, max(free.concurrency, int64(u.demand(begun).InFlight))}
 	if me != row || begun.Sub(u.wrote) >= d.beat*3/4 {
 		if ok, err := d.rows.Write(ctx, u.store.Name(), v.version, me, d.lease, tells(row, me, u.due, others)); err != nil || !ok {
-			u.row = share{max(u.row.rate, me.rate), max(u.row.places, me.places)}
-			if err != nil { // it may be carried out later, unless another one comes before
+			u.row = share{max(u.row.rate, me.rate), max(u.row.concurrency, me.concurrency)}
+			if err != nil { // the database may still execute it, unless another write precedes it
 				u.wrote = time.Time{}
 			}
 			return false, err
@@ -348,12 +348,12 @@ func (d *divider) attempt(ctx context.Context, u *use) (ok bool, err error) {
 	return true, nil
 }
 
-// An asker receives whether this process can have a place; see claim.
+// An asker receives whether this process can have a slot: one request in flight. See claim.
 type asker chan<- bool
 
-// claim requests a place if this process has none. It returns whether the process has
-// a place, or will have one when others have released it. It returns false if others
-// keep all places: they should do the work. It returns true if the database cannot be
+// claim requests a slot if this process has none. It returns whether the process has
+// a slot, or will have one when others have released it. It returns false if others
+// keep all slots: they should do the work. It returns true if the database cannot be
 // read.
 func (u *use) claim(ctx context.Context) bool {
 	if !u.tight() {
@@ -375,17 +375,17 @@ func (u *use) claim(ctx context.Context) bool {
 	}
 }
 
-// tight reports whether this process has no place.
+// tight reports whether this process has no slot.
 func (u *use) tight() bool {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.total.places > 0 && u.has.places == 0
+	return u.total.concurrency > 0 && u.has.concurrency == 0
 }
 
-// answer answers those that request a place. If there is none, this process stops
+// answer answers those that request a slot. If there is none, this process stops
 // waiting for it, unless it has waiting requests.
 func (u *use) answer(asked []asker) {
-	ok := u.asked.IsZero() || u.due.places > 0
+	ok := u.asked.IsZero() || u.due.concurrency > 0
 	if !ok && u.claimed {
 		u.wants = false
 	}
@@ -399,9 +399,9 @@ func (u *use) answer(asked []asker) {
 // than is free, or releases something that others want.
 func tells(was, is holding, due share, others []holding) bool {
 	more := func(need, due, has int64) bool { return due > has && (need == 0 || need > has) }
-	if is.since > 0 && (more(is.needs.rate, due.rate, is.rate) || more(is.needs.places, due.places, is.places)) {
+	if is.since > 0 && (more(is.needs.rate, due.rate, is.rate) || more(is.needs.concurrency, due.concurrency, is.concurrency)) {
 		return true
 	}
-	gives := is.rate < was.rate || is.places < was.places || is.since == 0 && was.since > 0
-	return gives && slices.ContainsFunc(others, func(h holding) bool { return h.since > 0 })
+	releases := is.rate < was.rate || is.concurrency < was.concurrency || is.since == 0 && was.since > 0
+	return releases && slices.ContainsFunc(others, func(h holding) bool { return h.since > 0 })
 }

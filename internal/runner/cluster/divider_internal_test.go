@@ -147,7 +147,7 @@ func (g *gated) Grant(r float64, n int) {
 	g.Gate.Grant(r, n)
 }
 
-func (g *gated) places() int64 { g.mu.Lock(); defer g.mu.Unlock(); return g.has.places }
+func (g *gated) concurrency() int64 { g.mu.Lock(); defer g.mu.Unlock(); return g.has.concurrency }
 
 // send sends requests, so many at once, while ctx lasts.
 func (g *gated) send(ctx context.Context, atOnce int) {
@@ -240,18 +240,18 @@ func TestSharesFollowDemand(t *testing.T) {
 		c := newTestCluster(t, 8, limits, nil)
 		time.Sleep(3 * time.Second)
 		for i, s := range c.stores {
-			if s.places() != 1 {
-				t.Errorf("process %d is idle with %d places", i, s.places())
+			if s.concurrency() != 1 {
+				t.Errorf("process %d is idle with %d slots", i, s.concurrency())
 			}
 		}
 		stop := c.sending(0)
-		c.within(20*time.Millisecond, "all that there is for one process", func() bool { return c.stores[0].places() == 25 })
+		c.within(20*time.Millisecond, "all that there is for one process", func() bool { return c.stores[0].concurrency() == 25 })
 		for i := 1; i < 8; i++ {
 			defer c.sending(i)()
 		}
 		c.within(300*time.Millisecond, "even shares of eight", func() bool {
 			for _, s := range c.stores {
-				if s.places() != 4 {
+				if s.concurrency() != 4 {
 					return false
 				}
 			}
@@ -261,7 +261,7 @@ func TestSharesFollowDemand(t *testing.T) {
 		c.within(quietAfter+300*time.Millisecond, "the share of one that has ended for the others", func() bool {
 			sum := int64(0)
 			for _, s := range c.stores[1:] {
-				sum += s.places()
+				sum += s.concurrency()
 			}
 			return sum == 31
 		})
@@ -281,14 +281,14 @@ func TestSharesFollowUse(t *testing.T) {
 			stops = append(stops, c.sending(i))
 		}
 		time.Sleep(3 * time.Second)
-		if n := c.stores[0].places(); n != 4 {
-			t.Errorf("one of eight has %d places of 32", n)
+		if n := c.stores[0].concurrency(); n != 4 {
+			t.Errorf("one of eight has %d slots of 32", n)
 		}
 		for i, stop := range stops {
 			stop()
 			stops[i] = c.sendingSome(1+i, 1)
 		}
-		c.within(2*time.Second, "what seven do not use for one", func() bool { return c.stores[0].places() >= 18 })
+		c.within(2*time.Second, "what seven do not use for one", func() bool { return c.stores[0].concurrency() >= 18 })
 		time.Sleep(3 * time.Second)
 		c.db.mu.Lock()
 		c.db.statements, c.db.told = 0, 0
@@ -301,7 +301,7 @@ func TestSharesFollowUse(t *testing.T) {
 		c.db.mu.Unlock()
 		stops[0]()
 		defer c.sending(1)()
-		c.within(300*time.Millisecond, "an even share of the rest for another", func() bool { return c.stores[1].places() >= 9 })
+		c.within(300*time.Millisecond, "an even share of the rest for another", func() bool { return c.stores[1].concurrency() >= 9 })
 		for _, stop := range stops[1:] {
 			stop()
 		}
@@ -428,29 +428,29 @@ func TestSharesWithoutDatabase(t *testing.T) {
 		})
 		defer c.sending(0)()
 		time.Sleep(4 * time.Second)
-		if n := c.stores[0].places(); n != 29 {
-			t.Fatalf("%d places", n)
+		if n := c.stores[0].concurrency(); n != 29 {
+			t.Fatalf("%d slots", n)
 		}
 		cut.Store("process 0", true)
 		time.Sleep(16 * time.Second)
 		defer c.sending(1)()
 		time.Sleep(time.Second)
-		if a, b := c.stores[0].places(), c.stores[1].places(); a != 29 || b != 1 {
-			t.Errorf("during the lease: %d and %d places", a, b)
+		if a, b := c.stores[0].concurrency(), c.stores[1].concurrency(); a != 29 || b != 1 {
+			t.Errorf("during the lease: %d and %d slots", a, b)
 		}
 		time.Sleep(6 * time.Second)
-		if a, b := c.stores[0].places(), c.stores[1].places(); a != 8 || b != 30 {
-			t.Errorf("after the lease: %d and %d places", a, b)
+		if a, b := c.stores[0].concurrency(), c.stores[1].concurrency(); a != 8 || b != 30 {
+			t.Errorf("after the lease: %d and %d slots", a, b)
 		}
 		cut.Clear()
 		time.Sleep(4 * time.Second)
-		if a, b := c.stores[0].places(), c.stores[1].places(); a != 15 || b != 15 {
-			t.Errorf("together again: %d and %d places", a, b)
+		if a, b := c.stores[0].concurrency(), c.stores[1].concurrency(); a != 15 || b != 15 {
+			t.Errorf("together again: %d and %d slots", a, b)
 		}
 	})
 }
 
-// Where places are few, work is left to the processes that have one, and no process waits for another's.
+// Where slots are few, work is left to the processes that have one, and no process waits for another's.
 func TestClaims(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		limits := throttle.Limits{Concurrency: 2}
@@ -472,7 +472,7 @@ func TestClaims(t *testing.T) {
 		}
 		first := claim()
 		if len(first) != 2 {
-			t.Fatalf("%v have a claim to 2 places", first)
+			t.Fatalf("%v have a claim to 2 slots", first)
 		}
 		for _, i := range first {
 			defer c.sending(i)()
@@ -490,7 +490,7 @@ func TestClaims(t *testing.T) {
 	})
 }
 
-// waiting returns how many processes wait for a place.
+// waiting returns how many processes wait for a slot.
 func (d *fakeDatabase) waiting() (n int) {
 	time.Sleep(time.Second)
 	d.mu.Lock()
@@ -528,11 +528,11 @@ func TestLateWrite(t *testing.T) {
 		}
 		attempt(true, true)
 		lost = true
-		attempt(false, false) // releases all places but one; the database executes this later
+		attempt(false, false) // releases all slots but one; the database executes this later
 		attempt(true, true)   // as the database has it still
 		time.Sleep(10 * time.Second)
-		if row := db.rows["a"]; row.places < g.places() {
-			t.Errorf("the process uses %d places, and the database has %d", g.places(), row.places)
+		if row := db.rows["a"]; row.concurrency < g.concurrency() {
+			t.Errorf("the process uses %d slots, and the database has %d", g.concurrency(), row.concurrency)
 		}
 	})
 }

@@ -58,8 +58,8 @@ const writeShare = `WITH turn AS (
 // Write implements shareRows.
 func (s databaseShares) Write(ctx context.Context, store string, version int64, mine holding, lease time.Duration, tell bool) (bool, error) {
 	var told *string
-	err := s.db.Pool().QueryRow(ctx, writeShare, store, version, mine.process, mine.rate, mine.places, mine.since, mine.served, lease.Microseconds(), tell,
-		mine.needs.rate, mine.needs.places).Scan(&told)
+	err := s.db.Pool().QueryRow(ctx, writeShare, store, version, mine.process, mine.rate, mine.concurrency, mine.since, mine.served, lease.Microseconds(), tell,
+		mine.needs.rate, mine.needs.concurrency).Scan(&told)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return false, nil
 	}

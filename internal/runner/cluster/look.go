@@ -30,7 +30,7 @@ const lookQuery = `SELECT CASE WHEN NOT $2 THEN w.report END, w.outcome, w.failu
 
 // look returns the progress of a run; stocktake.ErrNoSuchRun if it is gone.
 func (r *Runner) look(ctx context.Context, run string, recorded bool) (w work, err error) {
-	err = r.retryUntilDone(ctx, "lead a run", func() error {
+	err = r.retryUntilDone(ctx, "hold a run", func() error {
 		p := &w.progress
 		err := r.db.Row(ctx, []any{
 			&w.report, &w.outcome, &w.failure, &w.passes, &p.Expected, &p.Listed, &p.Matched, &p.Bytes, &p.Written, &p.Shards,

@@ -44,8 +44,8 @@ func (m *meter) needs(total share, known int64) (n share) {
 		return share{}
 	}
 	most := max(m.last.most, m.now.most)
-	if n.places = most + max(1, most/4); n.places >= total.places {
-		n.places = 0
+	if n.concurrency = most + max(1, most/4); n.concurrency >= total.concurrency {
+		n.concurrency = 0
 	}
 	perSecond := float64(m.last.sent) / m.length.Seconds()
 	if n.rate = max(int64(2*perSecond*milli), total.rate/(4*known), 1); n.rate >= total.rate {
@@ -58,5 +58,5 @@ func (m *meter) needs(total share, known int64) (n share) {
 // changes would be written again and again.
 func (s share) differ(is share) bool {
 	differ := func(was, is, more int64) bool { return was != is && (was == 0 || is == 0 || is > more || is <= was/2) }
-	return differ(s.places, is.places, s.places) || differ(s.rate, is.rate, s.rate*5/4)
+	return differ(s.concurrency, is.concurrency, s.concurrency) || differ(s.rate, is.rate, s.rate*5/4)
 }

@@ -73,7 +73,7 @@ const (
 	stuckAfter = jobTimeout + time.Minute
 	keepEnded  = time.Hour
 	fetchPause = 50 * time.Millisecond // between two fetches of a process at least
-	snooze     = time.Second           // of a slice that a process without a place leaves to others
+	snooze     = time.Second           // of a slice that a process without a slot leaves to others
 )
 
 // newClient returns a client of River, which carries out jobs if fetched is not nil:

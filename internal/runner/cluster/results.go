@@ -13,8 +13,8 @@ import (
 // Each takes up to some hundred kilobytes, most of it the roll-up.
 const resultsAtOnce = 32
 
-// outline returns the plan of a run.
-func (r *Runner) outline(ctx context.Context, run string) (o engine.Outline, err error) {
+// runPlan returns the plan of a run.
+func (r *Runner) runPlan(ctx context.Context, run string) (o engine.RunPlan, err error) {
 	var text []byte
 	if err := r.db.Row(ctx, []any{&text}, `SELECT outline FROM works WHERE run = $1`, run); err != nil {
 		return o, err

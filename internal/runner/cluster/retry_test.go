@@ -34,27 +34,27 @@ func (w *world) fails(p *process, run string) (r stocktake.Run) {
 }
 
 // A run whose store was unreachable resumes later where it stopped, even if the
-// process that led it has ended: nothing is scanned twice, no generation is used
+// process that held it has ended: nothing is scanned twice, no generation is used
 // twice, and the due time of the run stays.
 func TestTriedAgain(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)
-	lead := w.start("lead", w.address, 0)
-	first := w.put(lead, "all", "")
-	w.led(lead, first)
+	holder := w.start("holder", w.address, 0)
+	first := w.put(holder, "all", "")
+	w.held(holder, first)
 	w.start("worker", w.address, 2)
-	begun, err := lead.catalog.Run(t.Context(), first)
+	begun, err := holder.catalog.Run(t.Context(), first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	failed := w.fails(lead, first)
+	failed := w.fails(holder, first)
 	if failed.State != stocktake.Queued || failed.Attempt != 2 || !strings.Contains(failed.Reason, "the store is away; trying again at ") {
 		t.Fatalf("%+v", failed)
 	}
 	if files := w.files(); len(files) == 0 {
 		t.Error("what was scanned is gone")
 	}
-	w.query(lead, `CREATE TABLE before AS SELECT id, generation FROM tasks WHERE done = 0`)
-	lead.stop()
+	w.query(holder, `CREATE TABLE before AS SELECT id, generation FROM tasks WHERE done = 0`)
+	holder.stop()
 	next := w.start("next", w.address, 0)
 	listed := w.far.Stats().Pages
 	w.query(next, `UPDATE runs SET lease = 1 WHERE id = $1 RETURNING id`, first) // a minute has passed
@@ -76,17 +76,17 @@ func TestTriedAgain(t *testing.T) {
 // A run that fails and is not tried again leaves nothing, even if the reason may pass.
 func TestNotTriedAgain(t *testing.T) {
 	w := newWorld(t, "hashed", 20_000)
-	lead := w.start("lead", w.address, 0)
-	run := w.put(lead, "all", "")
-	w.led(lead, run)
+	holder := w.start("holder", w.address, 0)
+	run := w.put(holder, "all", "")
+	w.held(holder, run)
 	w.start("worker", w.address, 2)
-	if _, _, err := lead.Replace(t.Context(), "photos", w.configuration("all", "other/")); err != nil {
+	if _, _, err := holder.Replace(t.Context(), "photos", w.configuration("all", "other/")); err != nil {
 		t.Fatal(err)
 	}
-	r := w.fails(lead, run)
+	r := w.fails(holder, run)
 	if r.State != stocktake.Failed || r.Attempt != 1 {
 		t.Errorf("%+v", r)
 	}
 	w.until("the files to be removed", func() bool { return len(w.files()) == 0 })
-	w.until("the work to be forgotten", func() bool { return len(w.query(lead, `SELECT run FROM works`)) == 0 })
+	w.until("the work to be forgotten", func() bool { return len(w.query(holder, `SELECT run FROM works`)) == 0 })
 }

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Run implements [inventory.Runner]: it leads a run that this process holds, from the
-// state in which an earlier holder has left it.
+// Run implements [inventory.Runner]: it coordinates a run that this process holds, from the
+// state in which an earlier holder left it.
 func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, error) {
 	if t.Window != nil { // the journal is of this process alone
 		return r.one.Run(ctx, t)
@@ -71,7 +71,7 @@ func (r *Runner) Run(ctx context.Context, t inventory.Task) (inventory.Outcome, 
 // begin adds the first task of a run, or the task that publishes a recorded report,
 // unless it exists.
 func (r *Runner) begin(ctx context.Context, t *inventory.Task) error {
-	return r.retryUntilDone(ctx, "lead a run", func() error {
+	return r.retryUntilDone(ctx, "hold a run", func() error {
 		return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 			kind := planKind
 			if t.Recorded != nil {
@@ -144,7 +144,7 @@ func (r *Runner) beginWith(ctx context.Context, tx postgres.Tx, t *inventory.Tas
 	return r.add(ctx, tx, t.Run.ID, kind, "")
 }
 
-// leave ends the lead of a run. If the run ends with it, its tasks are stopped. When
+// leave ends the coordination of a run. If the run ends with it, its tasks are stopped. When
 // no worker writes any more, their files are removed, unless the run may be tried
 // again: then they are kept, and the next attempt resumes from them. If the run does
 // not end, everything stays for the next holder.

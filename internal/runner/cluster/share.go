@@ -11,14 +11,14 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// worthSlice is how many records justify a slice of their own if the scan does not
+// minRest is how many records justify a slice of their own if the scan does not
 // say where to cut: listing that many takes longer than beginning a slice.
-const worthSlice = 10_000
+const minRest = 10_000
 
-// placesQuery returns how many places for slices the processes have that renewed
+// slotsQuery returns how many slots for slices the processes have that renewed
 // themselves within $1 microseconds, how many slices are open, and how many of these
 // belong to the run, or the listing, $2.
-const placesQuery = `SELECT coalesce(sum(p.slots), 0)::bigint, (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
+const slotsQuery = `SELECT coalesce(sum(p.slots), 0)::bigint, (SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice'),
 	(SELECT count(*) FROM tasks WHERE done = 0 AND kind = 'slice' AND coalesce(run, listing) = $2)
 	FROM processes p WHERE p.seen >= (extract(epoch FROM clock_timestamp()) * 1000000)::bigint - $1`
 
@@ -31,33 +31,33 @@ type queryRower interface {
 // slices of all runs are open. A bucket has at most as many slices as its store
 // allows requests.
 func (r *Runner) idle(ctx context.Context, q queryRower, run, bucket string) (free, open int, err error) {
-	var places, ofRun int
-	if err := q.QueryRow(ctx, placesQuery, r.opts.Lease.Microseconds(), run).Scan(&places, &open, &ofRun); err != nil {
+	var slots, ofRun int
+	if err := q.QueryRow(ctx, slotsQuery, r.opts.Lease.Microseconds(), run).Scan(&slots, &open, &ofRun); err != nil {
 		return 0, 0, err
 	}
-	free = places - open
-	if most := r.placesOf(bucket); most > 0 {
+	free = slots - open
+	if most := r.concurrencyOf(bucket); most > 0 {
 		free = min(free, most-ofRun)
 	}
 	return max(free, 0), open, nil
 }
 
-// offer ends a slice of this process early if places are idle, so that the rest of it
+// offer ends a slice of this process early if slots are idle, so that the rest of it
 // can be shared. It ends only slices that have run for a while and will continue for
-// a while. The probability is the number of idle places for each slice that is being
+// a while. The probability is the number of idle slots for each slice that is being
 // scanned, because all processes look at the same time.
 func (r *Runner) offer(ctx context.Context) error {
-	var worth []*assignment
+	var sharable []*assignment
 	var buckets []string
 	var left []int64
 	r.mu.Lock()
 	for _, a := range r.busy {
 		if !a.stopped && a.bucket != "" && r.sharable(a) {
-			worth, buckets, left = append(worth, a), append(buckets, a.bucket), append(left, a.left())
+			sharable, buckets, left = append(sharable, a), append(buckets, a.bucket), append(left, a.left())
 		}
 	}
 	r.mu.Unlock()
-	if len(worth) == 0 {
+	if len(sharable) == 0 {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.opts.Lease/2)
@@ -65,18 +65,18 @@ func (r *Runner) offer(ctx context.Context) error {
 	// One slice at a time is enough to find work for all in a few rounds: the one
 	// with most left.
 	n := 0
-	for i := range worth {
+	for i := range sharable {
 		if left[i] > left[n] {
 			n = i
 		}
 	}
-	free, open, err := r.idle(ctx, r.db.Pool(), worth[n].run, buckets[n])
-	if err != nil || free == 0 || rand.Float64() >= float64(free*len(worth))/float64(max(open, 1)) {
+	free, open, err := r.idle(ctx, r.db.Pool(), sharable[n].run, buckets[n])
+	if err != nil || free == 0 || rand.Float64() >= float64(free*len(sharable))/float64(max(open, 1)) {
 		return err
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	worth[n].end()
+	sharable[n].end()
 	return nil
 }
 
@@ -92,29 +92,29 @@ func (r *Runner) sharable(a *assignment) bool {
 	return float64(a.left()) >= float64(listed)*r.opts.Least.Seconds()/gone.Seconds()
 }
 
-// share returns the rest of slices, in more pieces if places are idle, each about as
+// share returns the rest of slices, in more pieces if slots are idle, each about as
 // large.
 func (r *Runner) share(ctx context.Context, tx postgres.Tx, t *task, bucket string, results []engine.SliceResult) (rests []engine.Slice, err error) {
 	var open []*engine.SliceResult
-	left, worth := int64(0), 0
+	left, useful := int64(0), 0
 	for i := range results {
 		if s := &results[i]; !s.Done {
 			open = append(open, s)
 			left += max(s.Left, 1)
-			if worth += 1 + len(s.Cuts); s.Cuts == nil {
-				worth += int(s.Left / worthSlice)
+			if useful += 1 + len(s.Cuts); s.Cuts == nil {
+				useful += int(s.Left / minRest)
 			}
 		}
 	}
 	if len(open) == 0 {
 		return nil, nil
 	}
-	// The place of the slice itself is free by now.
+	// The slot of the slice itself is free by now.
 	free, _, err := r.idle(ctx, tx, t.run, bucket)
 	if err != nil {
 		return nil, err
 	}
-	pieces := min(free, worth)
+	pieces := min(free, useful)
 	more := max(pieces-len(open), 0)
 	number := 0 // of the next segment
 	if more > 0 {

@@ -15,7 +15,7 @@ type Store interface {
 
 	// Limits returns how many requests all processes may begin in a second, and have
 	// in flight at once. 0: any number.
-	Limits() (perSecond float64, places int)
+	Limits() (perSecond float64, concurrency int)
 
 	// Demand returns what this process has requested since the last call.
 	Demand() throttle.Demand
@@ -25,24 +25,26 @@ type Store interface {
 
 	// Grant sets both limits of this process from now on. A limit that the store does
 	// not have is ignored; 0 lets no request begin.
-	Grant(perSecond float64, places int)
+	Grant(perSecond float64, concurrency int)
 }
 
 // A share is a part of a store's limits that a process may use.
 type share struct {
-	rate   int64 // requests in 1,000 seconds
-	places int64
+	rate        int64 // requests in 1,000 seconds
+	concurrency int64 // requests in flight
 }
 
 // milli is the unit of rates: thousandths of a request.
 const milli = 1000
 
 // within returns the smaller of each part of two shares.
-func (s share) within(o share) share { return share{min(s.rate, o.rate), min(s.places, o.places)} }
+func (s share) within(o share) share {
+	return share{min(s.rate, o.rate), min(s.concurrency, o.concurrency)}
+}
 
 // usable reports whether a request may begin with a share of a store.
 func (s share) usable(total share) bool {
-	return (total.rate == 0 || s.rate > 0) && (total.places == 0 || s.places > 0)
+	return (total.rate == 0 || s.rate > 0) && (total.concurrency == 0 || s.concurrency > 0)
 }
 
 // A holding is the share of a process as stored in the database.
@@ -58,15 +60,15 @@ type holding struct {
 	served bool
 }
 
-// ifLeft is added to the since of a process that wants a place only if others leave
+// ifLeft is added to the since of a process that wants a slot only if others leave
 // one.
 const ifLeft = 1 << 62
 
 // Parts of a store for processes that have few requests now, so that their next
 // request need not wait.
 const (
-	idleRate   = 16 // each gets this part of an even share of the rate
-	idlePlaces = 4  // each gets a place if there are this many for each process
+	idleRate  = 16 // each gets this part of an even share of the rate
+	idleSlots = 4  // each gets a slot if there are this many for each process
 )
 
 // A division is the division of a store, as one process sees it.
@@ -95,23 +97,23 @@ func (d *division) split(process string) (me holding, others []holding) {
 // have even shares, but those that need less leave the rest to those that can use it.
 // The others have small shares.
 //
-// If there are fewer places than processes that want one, a process keeps its place
+// If there are fewer slots than processes that want one, a process keeps its slot
 // for hold, unless it no longer wants it. Then those that have waited longest are
-// next, and last those that want a place only if others leave it.
+// next, and last those that want a slot only if others leave it.
 func divide(total share, me holding, others []holding, now int64, hold time.Duration) (due, free share) {
 	all := append(slices.Clone(others), me)
 	var held share
 	for _, h := range others {
-		held.rate, held.places = held.rate+h.rate, held.places+h.places
+		held.rate, held.concurrency = held.rate+h.rate, held.concurrency+h.concurrency
 	}
 	wanting := slices.DeleteFunc(slices.Clone(all), func(h holding) bool { return h.since == 0 })
 	n, idlers := int64(len(wanting)), int64(len(all)-len(wanting))
 	idle := share{rate: total.rate / (idleRate * int64(len(all)))}
-	if total.places >= idlePlaces*int64(len(all)) {
-		idle.places = 1
+	if total.concurrency >= idleSlots*int64(len(all)) {
+		idle.concurrency = 1
 	}
-	places := total.places - idle.places*idlers
-	few := total.places > 0 && places < n
+	slots := total.concurrency - idle.concurrency*idlers
+	few := total.concurrency > 0 && slots < n
 	rank := func(h *holding) int {
 		switch {
 		case !few || h.served && now-h.since < hold.Microseconds():
@@ -129,29 +131,29 @@ func divide(total share, me holding, others []holding, now int64, hold time.Dura
 		}
 		return cmp.Or(cmp.Compare(a.since, b.since), cmp.Compare(a.process, b.process))
 	})
-	place := int64(slices.IndexFunc(wanting, func(h holding) bool { return h.process == me.process }))
-	served := n // how many of them have a place
+	position := int64(slices.IndexFunc(wanting, func(h holding) bool { return h.process == me.process }))
+	served := n // how many of them have a slot
 	if few {
-		served = places
+		served = slots
 	}
 	switch {
-	case place < 0 || place >= served:
+	case position < 0 || position >= served:
 		due = idle
 		if few {
-			due.places = 0
+			due.concurrency = 0
 		}
 	case few:
 		due = share{(total.rate - idle.rate*(int64(len(all))-served)) / served, 1}
 	default:
-		due.rate = fill(total.rate-idle.rate*idlers, wanting, func(h *holding) int64 { return h.needs.rate })[place]
-		due.places = fill(places, wanting, func(h *holding) int64 { return h.needs.places })[place]
+		due.rate = fill(total.rate-idle.rate*idlers, wanting, func(h *holding) int64 { return h.needs.rate })[position]
+		due.concurrency = fill(slots, wanting, func(h *holding) int64 { return h.needs.concurrency })[position]
 	}
-	if few && place > 0 { // what becomes free is for those before
-		for _, h := range wanting[:min(place, served)] {
-			held.places += max(0, 1-h.places)
+	if few && position > 0 { // what becomes free is for those before
+		for _, h := range wanting[:min(position, served)] {
+			held.concurrency += max(0, 1-h.concurrency)
 		}
 	}
-	free = share{max(min(due.rate, total.rate-held.rate), 0), max(min(due.places, total.places-held.places), 0)}
+	free = share{max(min(due.rate, total.rate-held.rate), 0), max(min(due.concurrency, total.concurrency-held.concurrency), 0)}
 	return due, free
 }
 

@@ -11,7 +11,7 @@ import (
 // simulated lets processes renew their shares in turn, a second a round; wants says which of them
 // have something to send. What a process gives up becomes free at its next turn, since requests
 // are in flight until then. After each turn, it checks that no more is used than exists. It
-// returns how often each process could send, and how often a place was taken from one that wanted it.
+// returns how often each process could send, and how often a slot was taken from one that wanted it.
 func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []int, last []share, lost int) {
 	t.Helper()
 	kept := make([]holding, len(wants)) // as the database has it
@@ -36,7 +36,7 @@ func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []in
 				}
 			}
 			due, got := divide(total, me, others, now, 5*time.Second)
-			if got.rate > due.rate || got.places > due.places {
+			if got.rate > due.rate || got.concurrency > due.concurrency {
 				t.Fatalf("%+v may be had of %+v", got, due)
 			}
 			if served := wants[i] && got.usable(total); served != me.served {
@@ -48,13 +48,13 @@ func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []in
 			if me.served {
 				usable[i]++
 			}
-			me.share = share{max(got.rate, used[i].rate), max(got.places, used[i].places)}
+			me.share = share{max(got.rate, used[i].rate), max(got.concurrency, used[i].concurrency)}
 			kept[i], used[i] = me, got
 			var sum share
 			for _, u := range used {
-				sum.rate, sum.places = sum.rate+u.rate, sum.places+u.places
+				sum.rate, sum.concurrency = sum.rate+u.rate, sum.concurrency+u.concurrency
 			}
-			if sum.rate > total.rate || sum.places > total.places {
+			if sum.rate > total.rate || sum.concurrency > total.concurrency {
 				t.Fatalf("round %d: %+v in use of %+v", round, sum, total)
 			}
 		}
@@ -63,9 +63,9 @@ func simulated(t *testing.T, total share, rounds int, wants []bool) (usable []in
 }
 
 // Processes with something to send have equal shares of all that the others do not
-// keep. If places are few, they take turns, and each turn lasts a while.
+// keep. If slots are few, they take turns, and each turn lasts a while.
 func TestDivide(t *testing.T) {
-	total := share{rate: 160_000, places: 32}
+	total := share{rate: 160_000, concurrency: 32}
 	_, last, _ := simulated(t, total, 10, []bool{true, true, false, false})
 	if last[0] != (share{77_500, 15}) || last[1] != last[0] || last[2] != (share{2_500, 1}) {
 		t.Errorf("two of four want: %+v", last)
@@ -73,16 +73,16 @@ func TestDivide(t *testing.T) {
 	if _, last, _ = simulated(t, total, 10, []bool{true}); last[0] != total {
 		t.Errorf("alone: %+v", last)
 	}
-	for _, places := range []int64{1, 2, 3} {
+	for _, slots := range []int64{1, 2, 3} {
 		const rounds = 200
-		usable, _, lost := simulated(t, share{rate: 1000, places: places}, rounds, []bool{true, true, true, true, false})
+		usable, _, lost := simulated(t, share{rate: 1000, concurrency: slots}, rounds, []bool{true, true, true, true, false})
 		for i, n := range usable[:4] {
-			if n < rounds*int(places)/8 {
-				t.Errorf("%d places: process %d had one in %d of %d rounds", places, i, n, rounds)
+			if n < rounds*int(slots)/8 {
+				t.Errorf("%d concurrency: process %d had one in %d of %d rounds", slots, i, n, rounds)
 			}
 		}
-		if most := rounds * int(places) / 5; lost < most/4 || lost > most {
-			t.Errorf("%d places: %d turns were over in %d rounds of a second, and each lasts 5", places, lost, rounds)
+		if most := rounds * int(slots) / 5; lost < most/4 || lost > most {
+			t.Errorf("%d concurrency: %d turns were over in %d rounds of a second, and each lasts 5", slots, lost, rounds)
 		}
 	}
 }
@@ -93,7 +93,7 @@ func TestDivide(t *testing.T) {
 func TestDivideByNeeds(t *testing.T) {
 	for seed := range uint64(60) {
 		random := rand.New(rand.NewPCG(seed, 3))
-		total := share{rate: int64(random.IntN(100_000)), places: 1 + int64(random.IntN(64))}
+		total := share{rate: int64(random.IntN(100_000)), concurrency: 1 + int64(random.IntN(64))}
 		kept, used := map[string]holding{}, map[string]share{} // by process; the dead are in kept until their lease expires
 		leases := map[string]int{}
 		const lease = 20
@@ -108,7 +108,7 @@ func TestDivideByNeeds(t *testing.T) {
 				me.since = int64(round + 1)
 			}
 			if random.IntN(2) == 0 {
-				me.needs = share{1 + random.Int64N(total.rate+1), 1 + random.Int64N(total.places)}
+				me.needs = share{1 + random.Int64N(total.rate+1), 1 + random.Int64N(total.concurrency)}
 			}
 			return me
 		}
@@ -122,7 +122,7 @@ func TestDivideByNeeds(t *testing.T) {
 			due, free := divide(total, me, others, int64(round+1), time.Microsecond)
 			me.served = me.since > 0 && free.usable(total)
 			if me.share = free; random.IntN(4) == 0 { // requests of before are in flight still
-				me.share = share{max(free.rate, used[me.process].rate), max(free.places, used[me.process].places)}
+				me.share = share{max(free.rate, used[me.process].rate), max(free.concurrency, used[me.process].concurrency)}
 			}
 			used[me.process], kept[me.process], leases[me.process] = me.share, me, round+lease
 			return due
@@ -131,9 +131,9 @@ func TestDivideByNeeds(t *testing.T) {
 			t.Helper()
 			var sum share
 			for _, u := range used {
-				sum.rate, sum.places = sum.rate+u.rate, sum.places+u.places
+				sum.rate, sum.concurrency = sum.rate+u.rate, sum.concurrency+u.concurrency
 			}
-			if sum.rate > total.rate || sum.places > total.places {
+			if sum.rate > total.rate || sum.concurrency > total.concurrency {
 				t.Fatalf("seed %d, %s: %+v in use of %+v", seed, when, sum, total)
 			}
 		}
@@ -175,7 +175,7 @@ func TestDivideByNeeds(t *testing.T) {
 				wanting++
 			}
 		}
-		if wanting == 0 || wanting+int64(len(alive)) > total.places {
+		if wanting == 0 || wanting+int64(len(alive)) > total.concurrency {
 			continue // turns are another test's
 		}
 		dues := map[string]share{}
@@ -190,28 +190,28 @@ func TestDivideByNeeds(t *testing.T) {
 		var sum share
 		for _, me := range mine {
 			got := used[me.process]
-			if sum.rate, sum.places = sum.rate+got.rate, sum.places+got.places; got != dues[me.process] {
+			if sum.rate, sum.concurrency = sum.rate+got.rate, sum.concurrency+got.concurrency; got != dues[me.process] {
 				t.Errorf("seed %d: a process has %+v of its %+v", seed, got, dues[me.process])
 			}
-			if even := total.places/int64(len(alive)) - 1; me.since > 0 && got.places < even && (me.needs.places == 0 || got.places < me.needs.places) {
+			if even := total.concurrency/int64(len(alive)) - 1; me.since > 0 && got.concurrency < even && (me.needs.concurrency == 0 || got.concurrency < me.needs.concurrency) {
 				t.Errorf("seed %d: a process that needs %+v has %+v; even are %d", seed, me.needs, got, even)
 			}
 		}
-		if sum.places != total.places {
+		if sum.concurrency != total.concurrency {
 			t.Errorf("seed %d: %+v in use of %+v", seed, sum, total)
 		}
 	}
 }
 
-// The rate is for those that have a place.
+// The rate is for those that have a slot.
 func TestDivideRate(t *testing.T) {
 	served := func(name string) holding {
 		return holding{process: name, share: share{480, 1}, since: 100, served: true}
 	}
 	waits := holding{process: "c", share: share{rate: 15}, since: 90}
-	total := share{rate: 1000, places: 2}
+	total := share{rate: 1000, concurrency: 2}
 	if due, free := divide(total, served("a"), []holding{served("b"), waits, {process: "d"}}, 200, time.Second); due != (share{485, 1}) || free != due {
-		t.Errorf("one that has a place: %+v, %+v", due, free)
+		t.Errorf("one that has a slot: %+v, %+v", due, free)
 	}
 	if due, free := divide(total, waits, []holding{served("b"), served("a"), {process: "d"}}, 200, time.Second); due != (share{rate: 15}) || free != due {
 		t.Errorf("one that waits: %+v, %+v", due, free)

@@ -12,11 +12,11 @@ import (
 // A limited is a store with limits that a process always has requests for.
 type limited struct {
 	pressed chan struct{}
-	modest  atomic.Bool // it uses one place
+	modest  atomic.Bool // it has one request in flight
 
-	mu     sync.Mutex
-	rate   float64
-	places int
+	mu          sync.Mutex
+	rate        float64
+	concurrency int
 }
 
 func newLimited() *limited { return &limited{pressed: make(chan struct{}, 1)} }
@@ -36,9 +36,17 @@ func (l *limited) Demand() throttle.Demand {
 	return throttle.Demand{Waiting: 1}
 }
 
-func (l *limited) get() (float64, int) { l.mu.Lock(); defer l.mu.Unlock(); return l.rate, l.places }
+func (l *limited) get() (float64, int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.rate, l.concurrency
+}
 
-func (l *limited) Grant(r float64, n int) { l.mu.Lock(); defer l.mu.Unlock(); l.rate, l.places = r, n }
+func (l *limited) Grant(r float64, n int) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.rate, l.concurrency = r, n
+}
 
 // Processes share the limits of a store through the database. The share of a process
 // that has ended goes to the others.
@@ -47,7 +55,7 @@ func TestStoreShares(t *testing.T) {
 	one, two := newLimited(), newLimited()
 	w.stores = []cluster.Store{one}
 	w.start("one", w.address, 0)
-	all := func() bool { rate, places := one.get(); return rate == 80 && places == 8 }
+	all := func() bool { rate, concurrency := one.get(); return rate == 80 && concurrency == 8 }
 	w.until("the first has all", all)
 	w.stores = []cluster.Store{two}
 	second := w.start("two", w.address, 0)

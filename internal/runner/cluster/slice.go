@@ -40,7 +40,7 @@ func (r *Runner) slice(ctx context.Context, j *job) error {
 // tuneSlice sets the options of a slice of a bucket, which ends early if stop is closed.
 func (r *Runner) tuneSlice(o *engine.Options, bucket string, stop <-chan struct{}) {
 	if u := r.useOf(bucket); u != nil {
-		o.Places = func(allowed int) int { return r.placesFor(u, bucket, allowed) }
+		o.Concurrency = func(allowed int) int { return r.concurrencyFor(u, bucket, allowed) }
 	}
 	if o.MinSegment == 0 {
 		o.MinSegment = worthShard
@@ -60,11 +60,11 @@ func (r *Runner) endWithProcess(a *assignment, ended <-chan struct{}) {
 	}
 }
 
-// placesFor returns how many requests a slice of a bucket may make at once now: an
-// even part of this process's share of the store, and one more that waits for places
+// concurrencyFor returns how many requests a slice of a bucket may make at once now: an
+// even part of this process's share of the store, and one more that waits for slots
 // that others leave while they begin, commit or encode. With more, ranges would be
 // cut only to wait for each other.
-func (r *Runner) placesFor(u *use, bucket string, allowed int) int {
+func (r *Runner) concurrencyFor(u *use, bucket string, allowed int) int {
 	n := 0 // slices
 	r.mu.Lock()
 	for _, a := range r.busy {
@@ -91,7 +91,7 @@ func (r *Runner) discard(ctx context.Context, dst engine.Destination, results []
 }
 
 // commit records the results of a slice, and adds the tasks that follow: the rest of
-// it, in more pieces if there are idle places, or the sum if nothing of the run is
+// it, in more pieces if there are idle slots, or the sum if nothing of the run is
 // left.
 func (r *Runner) commit(ctx context.Context, j *job, results []engine.SliceResult) error {
 	result, err := json.Marshal(results)

@@ -11,7 +11,7 @@ import (
 	"github.com/stocktake/stocktake/internal/runner/cluster"
 )
 
-// Runs that one process records are led by all, each by one and once.
+// Runs that one process records are held by all, each by one and once.
 func TestRunsSpread(t *testing.T) {
 	w := newWorld(t, "hashed", 3_000)
 	a := w.start("a", w.address, 1)
@@ -22,10 +22,10 @@ func TestRunsSpread(t *testing.T) {
 	for i := range configurations {
 		runs = append(runs, w.put(a, fmt.Sprint("c", i), ""))
 	}
-	leads := map[string]bool{}
+	holders := map[string]bool{}
 	w.until("the end of all runs", func() bool {
 		for _, host := range w.query(a, `SELECT DISTINCT p.host FROM runs r JOIN processes p ON p.id = r.owner WHERE r.ended = 0`) {
-			leads[host] = true
+			holders[host] = true
 		}
 		return w.query(a, `SELECT count(*)::text FROM runs WHERE ended = 0`)[0] == "0"
 	})
@@ -35,8 +35,8 @@ func TestRunsSpread(t *testing.T) {
 			t.Errorf("%+v, %v", r, err)
 		}
 	}
-	if len(leads) != 3 {
-		t.Errorf("the runs were led by %v", leads)
+	if len(holders) != 3 {
+		t.Errorf("the runs were held by %v", holders)
 	}
 }
 
@@ -45,11 +45,11 @@ func TestRunsSpread(t *testing.T) {
 func TestLeadHears(t *testing.T) {
 	w := newWorld(t, "hashed", 3_000)
 	w.watch = 24 * time.Hour
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
-	w.checkReport(w.ended(lead, w.put(lead, "all", "")))
+	w.checkReport(w.ended(holder, w.put(holder, "all", "")))
 	w.broken.Store(true)
-	if r := w.ended(lead, w.put(lead, "refused", "")); r.State != stocktake.Failed {
+	if r := w.ended(holder, w.put(holder, "refused", "")); r.State != stocktake.Failed {
 		t.Errorf("%+v", r)
 	}
 }
@@ -97,7 +97,7 @@ func TestBeatsDoNotWait(t *testing.T) {
 	share := new(limited)
 	w.stores = []cluster.Store{share}
 	a := w.start("a", w.address, 0)
-	w.until("its share", func() bool { _, places := share.get(); return places > 0 })
+	w.until("its share", func() bool { _, concurrency := share.get(); return concurrency > 0 })
 
 	still, err := a.catalog.Database().Pool().Begin(t.Context())
 	if err != nil {

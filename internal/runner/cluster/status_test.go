@@ -12,17 +12,17 @@ import (
 func TestWork(t *testing.T) {
 	w := newWorld(t, "hashed", 30_000)
 	w.far.Latency = 300 * time.Millisecond
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	b := w.start("b", w.address, 1)
 	c := w.start("c", w.address, 1)
-	run := w.put(lead, "all", "")
+	run := w.put(holder, "all", "")
 	var got stocktake.Work
 	w.until("b and c work on slices", func() bool {
 		var err error
 		if got, err = b.Work(t.Context(), "photos", "all"); err != nil {
 			t.Fatal(err)
 		}
-		if r, err := lead.catalog.Run(t.Context(), run); err != nil || r.State.Ended() {
+		if r, err := holder.catalog.Run(t.Context(), run); err != nil || r.State.Ended() {
 			t.Fatalf("%+v, %v: it has ended before both were seen", r, err)
 		}
 		working := map[string]bool{}
@@ -44,7 +44,7 @@ func TestWork(t *testing.T) {
 	for i, want := range []struct {
 		name   string
 		slices int
-	}{{"b", 1}, {"c", 1}, {"lead", 0}} {
+	}{{"b", 1}, {"c", 1}, {"holder", 0}} {
 		m := got.Machines[i]
 		if m.Name != want.name || m.Slices != want.slices || m.Version != "v1" || m.ID == "" || !slices.Equal(m.Roles, []string{"worker", "scheduler"}) ||
 			m.Started.IsZero() || m.Seen.Before(m.Started) {
@@ -63,7 +63,7 @@ func TestWork(t *testing.T) {
 	if other, err := c.Work(t.Context(), "other", ""); err != nil || len(other.Runs) != 0 || len(other.Machines) != 3 {
 		t.Errorf("%+v, %v", other, err)
 	}
-	w.checkReport(w.ended(lead, run))
+	w.checkReport(w.ended(holder, run))
 	c.stop()
 	w.until("c is gone", func() bool {
 		got, err := b.Work(t.Context(), "", "")

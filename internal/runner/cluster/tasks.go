@@ -153,9 +153,9 @@ func (r *Runner) putBack(ctx context.Context, t *task, as counts, pause time.Dur
 	})
 }
 
-// letGo ends the work of an attempt at a task that will not be done. It returns false if the
+// dropTask ends the work of an attempt at a task that will not be done. It returns false if the
 // task no longer is the attempt's.
-func letGo(ctx context.Context, tx postgres.Tx, t *task) (ours bool, err error) {
+func dropTask(ctx context.Context, tx postgres.Tx, t *task) (ours bool, err error) {
 	tag, err := tx.Exec(ctx, `UPDATE tasks SET worker = '' WHERE id = $1 AND generation = $2 AND worker = $3 AND done = 0`, t.Task, t.Generation, t.worker)
 	return err == nil && tag.RowsAffected() > 0, err
 }

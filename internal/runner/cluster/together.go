@@ -137,7 +137,7 @@ func (r *Runner) stopWriting(a *assignment, m *member) {
 
 // planTogether divides the bucket into slices for all members.
 func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
-	workers, err := r.places(ctx, g.bucket)
+	workers, err := r.scanSlots(ctx, g.bucket)
 	if err != nil {
 		return err
 	}
@@ -145,7 +145,7 @@ func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
 		g.members[i].Options.Workers = workers
 	}
 	var cut []engine.Slice
-	outlines := map[string]string{}
+	runPlans := map[string]string{}
 	if len(g.members) > 0 {
 		var plans []engine.MemberPlan
 		if cut, plans, err = engine.PlanTogether(ctx, g.src, g.members); err != nil {
@@ -156,24 +156,24 @@ func (r *Runner) planTogether(ctx context.Context, g *gathered) error {
 				r.log.Warn("a run leaves the listing that it shares, and continues by itself", "run", g.runs[i], "listing", g.run, "err", plans[i].Err)
 				continue
 			}
-			text, err := json.Marshal(plans[i].Outline)
+			text, err := json.Marshal(plans[i].Plan)
 			if err != nil {
 				return err
 			}
-			outlines[g.runs[i]] = string(text)
+			runPlans[g.runs[i]] = string(text)
 		}
 	}
-	if len(outlines) > 0 {
-		r.log.Info("runs share a listing", "bucket", g.bucket, "listing", g.run, "runs", len(outlines), "slices", len(cut))
+	if len(runPlans) > 0 {
+		r.log.Info("runs share a listing", "bucket", g.bucket, "listing", g.run, "runs", len(runPlans), "slices", len(cut))
 	}
 	inputs, err := encodeAll(cut)
 	if err != nil {
 		return err
 	}
-	stays := func(m *membership) bool { return outlines[m.run] != "" }
+	stays := func(m *membership) bool { return runPlans[m.run] != "" }
 	return r.finishTogether(ctx, &g.task, stays, func(ctx context.Context, tx postgres.Tx, members []membership) error {
 		for i := range members {
-			if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2 WHERE run = $1`, members[i].run, outlines[members[i].run]); err != nil {
+			if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2 WHERE run = $1`, members[i].run, runPlans[members[i].run]); err != nil {
 				return err
 			}
 		}
@@ -325,7 +325,7 @@ func (r *Runner) failedTogether(ctx context.Context, a *assignment, cause error)
 		reasons[run] = r.reason(ctx, run, cause)
 	}
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		if ours, err := letGo(ctx, tx, &a.task); err != nil || !ours {
+		if ours, err := dropTask(ctx, tx, &a.task); err != nil || !ours {
 			return err
 		}
 		return r.failListing(ctx, tx, a.run, func(run string) string { return reasons[run] }, inventory.MayPass(cause))

@@ -115,7 +115,7 @@ func (w *world) forgotten(p *process) {
 }
 
 // Configurations of a bucket that are due together share one listing, no matter which
-// processes lead their runs and which scan: each has its own report, with the
+// processes hold their runs and which scan: each has its own report, with the
 // requests of one.
 func TestListingShared(t *testing.T) {
 	alone, api := newListings(t, "hashed", 30_000)
@@ -138,7 +138,7 @@ func TestListingShared(t *testing.T) {
 	runs, all = runs[:6], all[:6]
 	w.start("a", w.address, 2)
 	w.start("b", w.address, 2)
-	w.start("lead", w.address, 0)
+	w.start("holder", w.address, 0)
 	w.checkReports(api, runs, all)
 	if r := w.ended(api, last); r.State != stocktake.Succeeded || r.Manifest != "" {
 		t.Errorf("%+v of %s", r, cfg.ID)
@@ -152,7 +152,7 @@ func TestListingShared(t *testing.T) {
 }
 
 // More runs than may share a listing share several. All of them are led at once, though each process
-// has two places: those that share a listing take one.
+// has two slots: those that share a listing take one.
 func TestListingsOfMany(t *testing.T) {
 	w, api := newListings(t, "hashed", 2000)
 	w.far.Latency = 0
@@ -180,9 +180,9 @@ func TestListingOfOne(t *testing.T) {
 	w, api := newListings(t, "hashed", 2000)
 	all := w.several(1)
 	runs := w.due(api, all...)
-	lead := w.start("lead", w.address, 0)
-	w.until("the work", func() bool { return len(w.query(lead, `SELECT run FROM works`)) > 0 })
-	if waits := w.query(lead, `SELECT id FROM listings`); len(waits) > 0 {
+	holder := w.start("holder", w.address, 0)
+	w.until("the work", func() bool { return len(w.query(holder, `SELECT run FROM works`)) > 0 })
+	if waits := w.query(holder, `SELECT id FROM listings`); len(waits) > 0 {
 		t.Error("it waits for others")
 	}
 	w.start("worker", w.address, 2)
@@ -196,16 +196,16 @@ func TestListingLeft(t *testing.T) {
 	w.far.Latency = 500 * time.Millisecond
 	all := w.several(4)
 	runs := w.due(api, all...)
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
 	w.listed(api, 1)
-	if r, err := lead.Cancel(t.Context(), "photos", "c0"); err != nil || r.State != stocktake.Cancelled {
+	if r, err := holder.Cancel(t.Context(), "photos", "c0"); err != nil || r.State != stocktake.Cancelled {
 		t.Fatalf("%+v, %v", r, err)
 	}
 	if files := slices.DeleteFunc(w.files(), func(f string) bool { return !strings.Contains(f, "/c0/") }); len(files) > 0 {
 		t.Errorf("the run that was cancelled has left %v", files)
 	}
-	if err := lead.Delete(t.Context(), "photos", "c1"); err != nil {
+	if err := holder.Delete(t.Context(), "photos", "c1"); err != nil {
 		t.Fatal(err)
 	}
 	w.until("the files to be removed", func() bool {
@@ -224,11 +224,11 @@ func TestListingLeftByAll(t *testing.T) {
 	w.far.Latency = 1500 * time.Millisecond
 	all := w.several(3)
 	w.due(api, all...)
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
 	w.listed(api, 1)
 	for i := range all {
-		if r, err := lead.Cancel(t.Context(), "photos", all[i].ID); err != nil || r.State != stocktake.Cancelled {
+		if r, err := holder.Cancel(t.Context(), "photos", all[i].ID); err != nil || r.State != stocktake.Cancelled {
 			t.Fatalf("%+v, %v", r, err)
 		}
 	}
@@ -284,15 +284,15 @@ func TestListingWorkerCutOff(t *testing.T) {
 	all := w.several(3)
 	runs := w.due(api, all...)
 	proxy := server.NewProxy(t)
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	w.start("cut", proxy.Address(t, w.address), 2)
-	w.listed(lead, 1)
-	w.replaceWorker(lead, proxy)
-	w.checkReports(lead, runs, all)
-	w.forgotten(lead)
+	w.listed(holder, 1)
+	w.replaceWorker(holder, proxy)
+	w.checkReports(holder, runs, all)
+	w.forgotten(holder)
 }
 
-// The process that leads all runs of a listing is cut off. The next one continues from
+// The process that holds all runs of a listing is cut off. The next one continues from
 // the state of the listing.
 func TestListingLeadCutOff(t *testing.T) {
 	w, api := newListings(t, "nested", 20_000)
@@ -300,7 +300,7 @@ func TestListingLeadCutOff(t *testing.T) {
 	all := w.several(3)
 	runs := w.due(api, all...)
 	proxy := server.NewProxy(t)
-	w.start("lead", proxy.Address(t, w.address), 0)
+	w.start("holder", proxy.Address(t, w.address), 0)
 	w.until("a listing", func() bool { return len(w.query(api, `SELECT run FROM works WHERE listing IS NOT NULL`)) == len(runs) })
 	next := w.start("next", w.address, 2)
 	w.listed(next, 1)
@@ -320,15 +320,15 @@ func TestListingDrained(t *testing.T) {
 	w, api := newListings(t, "dated", 20_000)
 	all := w.several(3)
 	runs := w.due(api, all...)
-	lead := w.start("lead", w.address, 0)
+	holder := w.start("holder", w.address, 0)
 	first := w.start("first", w.address, 2)
-	w.listed(lead, 1)
+	w.listed(holder, 1)
 	first.stop()
-	if at := w.query(lead, `SELECT host FROM tasks WHERE worker <> '' AND done = 0`); len(at) > 0 {
+	if at := w.query(holder, `SELECT host FROM tasks WHERE worker <> '' AND done = 0`); len(at) > 0 {
 		t.Errorf("tasks are still at %v", at)
 	}
 	w.start("second", w.address, 2)
-	w.checkReports(lead, runs, all)
+	w.checkReports(holder, runs, all)
 }
 
 // The store of a listing is away: its runs are all tried again, and continue where they were.
@@ -337,7 +337,7 @@ func TestListingTriedAgain(t *testing.T) {
 	all := w.several(3)
 	all[2].Filter.Prefix = "c"
 	runs := w.due(api, all...)
-	w.start("lead", w.address, 0)
+	w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
 	w.listed(api, 2)
 	w.away.Store(true)
@@ -359,7 +359,7 @@ func TestListingFails(t *testing.T) {
 	w, api := newListings(t, "hashed", 20_000)
 	all := w.several(3)
 	runs := w.due(api, all...)
-	w.start("lead", w.address, 0)
+	w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
 	w.listed(api, 1)
 	w.broken.Store(true)
@@ -379,7 +379,7 @@ func TestListingOfEarlierVersion(t *testing.T) {
 	w, api := newListings(t, "hashed", 20_000)
 	all := w.several(3)
 	runs := w.due(api, all...)
-	w.start("lead", w.address, 0)
+	w.start("holder", w.address, 0)
 	w.start("worker", w.address, 2)
 	w.listed(api, 1)
 	w.query(api, `UPDATE works SET stopped = 1 WHERE run = $1 RETURNING run`, runs[0])

@@ -140,7 +140,7 @@ func (r *Runner) failed(ctx context.Context, a *assignment, err error) error {
 	}
 	reason := r.reason(ctx, a.run, err)
 	return r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
-		if ours, dbErr := letGo(ctx, tx, &a.task); dbErr != nil || !ours {
+		if ours, dbErr := dropTask(ctx, tx, &a.task); dbErr != nil || !ours {
 			return dbErr
 		}
 		return r.fail(ctx, tx, a.run, reason, inventory.MayPass(err))
@@ -164,18 +164,18 @@ func final(err error) bool {
 	return errors.Is(err, stocktake.ErrNoSuchBucket) || errors.Is(err, stocktake.ErrAccessDenied) || errors.Is(err, engine.ErrRecordedLost)
 }
 
-// plan divides the bucket into slices, some for each place.
+// plan divides the bucket into slices, some for each slot.
 func (r *Runner) plan(ctx context.Context, j *job) error {
 	opts := r.options(j)
 	var err error
-	if opts.Workers, err = r.places(ctx, j.Bucket); err != nil {
+	if opts.Workers, err = r.scanSlots(ctx, j.Bucket); err != nil {
 		return err
 	}
 	o, err := engine.Plan(ctx, j.src, j.dst, j.Job, opts)
 	if err != nil {
 		return err
 	}
-	outline, err := json.Marshal(o)
+	text, err := json.Marshal(o)
 	if err != nil {
 		return err
 	}
@@ -184,20 +184,20 @@ func (r *Runner) plan(ctx context.Context, j *job) error {
 		return err
 	}
 	return r.finish(ctx, &j.task, nil, stocktake.Progress{}, func(ctx context.Context, tx postgres.Tx) error {
-		if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2, numbers = numbers + $3 WHERE run = $1`, j.run, string(outline), len(o.Slices)); err != nil {
+		if _, err := tx.Exec(ctx, `UPDATE works SET outline = $2, numbers = numbers + $3 WHERE run = $1`, j.run, string(text), len(o.Slices)); err != nil {
 			return err
 		}
 		return r.add(ctx, tx, j.run, sliceKind, inputs...)
 	})
 }
 
-// places returns how many slices of a bucket all processes can scan at once; at least 1. A
+// scanSlots returns how many slices of a bucket all processes can scan at once; at least 1. A
 // bucket has at most as many slices as its store allows requests.
-func (r *Runner) places(ctx context.Context, bucket string) (n int, err error) {
+func (r *Runner) scanSlots(ctx context.Context, bucket string) (n int, err error) {
 	err = r.db.Transact(ctx, func(ctx context.Context, tx postgres.Tx) error {
 		return tx.QueryRow(ctx, `SELECT coalesce(sum(slots), 0)::bigint FROM processes WHERE seen >= $1`, tx.Now-r.opts.Lease.Microseconds()).Scan(&n)
 	})
-	if most := r.placesOf(bucket); most > 0 {
+	if most := r.concurrencyOf(bucket); most > 0 {
 		n = min(n, most)
 	}
 	return max(n, 1), err
@@ -224,7 +224,7 @@ var errSummed = errors.New("the report has to be recorded")
 // sum makes the report of the slices, which is not visible yet. The holder of the run
 // records it.
 func (r *Runner) sum(ctx context.Context, j *job) error {
-	o, err := r.outline(ctx, j.run)
+	o, err := r.runPlan(ctx, j.run)
 	if err != nil {
 		return err
 	}
@@ -257,7 +257,7 @@ func (r *Runner) publish(ctx context.Context, j *job) error {
 	if err != nil {
 		return err
 	}
-	result, err := engine.Publish(ctx, j.dst, j.Job, engine.Outline{}, nil, r.options(j))
+	result, err := engine.Publish(ctx, j.dst, j.Job, engine.RunPlan{}, nil, r.options(j))
 	if err != nil {
 		return err
 	}

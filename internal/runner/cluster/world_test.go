@@ -56,7 +56,7 @@ type world struct {
 
 	stores []cluster.Store  // with limits, of the next process
 	lease  time.Duration    // of runs; 0: 10 s
-	watch  time.Duration    // how often leads look at their runs; 0: 50 ms
+	watch  time.Duration    // how often holders look at their runs; 0: 50 ms
 	large  *largerun.Bucket // is listed instead, with results that are made up; nil: none
 	store  string           // of the bucket; empty: runs of it are taken one by one
 	login  string           // how all roles list it; empty: no two runs share a listing
@@ -165,7 +165,7 @@ type process struct {
 }
 
 // start starts a process. slots is how many slices it scans at once; 0: it only
-// leads runs.
+// holds runs.
 func (w *world) start(name, address string, slots int) *process {
 	w.t.Helper()
 	cfg, err := postgres.Parse(address)

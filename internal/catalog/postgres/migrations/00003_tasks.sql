@@ -5,7 +5,7 @@ CREATE TABLE works (
     run     TEXT COLLATE "C" NOT NULL PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
     stopped BIGINT NOT NULL DEFAULT 0, -- no task may write any more
     numbers BIGINT NOT NULL DEFAULT 0, -- of segments given so far
-    outline TEXT,                      -- engine.Outline as JSON; NULL: not planned yet
+    outline TEXT,                      -- engine.RunPlan as JSON; NULL: not planned yet
     report  BYTEA,                     -- what the run would publish; NULL: not summed up yet
     kept    BYTEA,                     -- what it publishes
     outcome TEXT,                      -- inventory.Outcome as JSON; NULL: not published yet

@@ -9,8 +9,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// An Outline is a run before it is scanned. It is kept as JSON.
-type Outline struct {
+// A RunPlan describes a run before it is scanned. It is kept as JSON.
+type RunPlan struct {
 	Start       time.Time             // of the snapshot it was made from
 	Consistency stocktake.Consistency // of the source
 	Expected    int64                 // records to be read, as far as is known; 0: not known
@@ -27,31 +27,31 @@ type Outline struct {
 // else at keys that the source proposes. It writes nothing. Errors are those of src
 // and dst, wrapped, and [*SpaceError] if a report of the last report's size would not
 // fit.
-func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ Outline, err error) {
+func Plan(ctx context.Context, src Source, dst Destination, job Job, opts Options) (_ RunPlan, err error) {
 	r, err := newRun(dst, job, opts)
 	if err != nil {
-		return Outline{}, err
+		return RunPlan{}, err
 	}
 	snap, err := src.Snapshot(ctx, job.Bucket)
 	if err != nil {
-		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
+		return RunPlan{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}
 	defer func() { err = errors.Join(err, snap.Close()) }()
 	_, paged := r.paged(snap)
 	o, _, err := r.plan(ctx, snap, !(opts.Whole && paged))
 	if err != nil {
-		return Outline{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
+		return RunPlan{}, fmt.Errorf("plan %s: %w", job.Bucket, err)
 	}
 	return o, nil
 }
 
 // plan also returns the summary of the last report, if it has read it. Without
 // cut there is one slice.
-func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stocktake.Summary, error) {
+func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (RunPlan, *stocktake.Summary, error) {
 	prefix := r.job.Configuration.Filter.Prefix
 	count, err := snap.Count(ctx, prefix)
 	if err != nil {
-		return Outline{}, nil, fmt.Errorf("count: %w", err)
+		return RunPlan{}, nil, fmt.Errorf("count: %w", err)
 	}
 	if count < 0 && r.job.Expected > 0 {
 		count = r.job.Expected
@@ -72,7 +72,7 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 	}
 	if err := r.fits(ctx, count, previous); err != nil {
 		if err.Last {
-			return Outline{}, nil, err
+			return RunPlan{}, nil, err
 		}
 		r.log.Warn("the report may not fit", "err", err)
 	}
@@ -86,9 +86,9 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 		return snap.Split(ctx, prefix, n)
 	})
 	if err != nil {
-		return Outline{}, nil, err
+		return RunPlan{}, nil, err
 	}
-	o := Outline{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0), Journal: journalOf(snap)}
+	o := RunPlan{Start: snap.Time(), Consistency: snap.Consistency(), Expected: max(count, 0), Journal: journalOf(snap)}
 	for i, seg := range segs {
 		o.Slices = append(o.Slices, Slice{Segment: seg, Number: i, Large: paged && len(segs) > 1, Start: r.start(&o)})
 	}
@@ -96,7 +96,7 @@ func (r *run) plan(ctx context.Context, snap Snapshot, cut bool) (Outline, *stoc
 }
 
 // start returns the time that the summary of the run states as its start.
-func (r *run) start(o *Outline) time.Time {
+func (r *run) start(o *RunPlan) time.Time {
 	if r.job.Seed != "" {
 		return seededStart(&r.job)
 	}

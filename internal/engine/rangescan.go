@@ -11,11 +11,11 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A stretch is the part of one range that a scan of pages has read. The lock of the
+// A rangeScan is the part of one range that a scan of pages has read. The lock of the
 // scan guards the pieces of its parts and whether it is parked. Everything else
 // belongs to the goroutine that lists the range or, while no goroutine does, to the
 // goroutine that joins.
-type stretch struct {
+type rangeScan struct {
 	r     *ranges.Range
 	seg   Segment // the rest of the range
 	begun string  // where the current scan began
@@ -29,7 +29,7 @@ type stretch struct {
 	parts []part // of each report
 }
 
-// A part is the part of a stretch that belongs to one report.
+// A part is the part of a range scan that belongs to one report.
 type part struct {
 	enc    format.Encoder // nil while the range is not listed
 	rows   int64          // of the piece that enc encodes; 0: none is begun
