@@ -28,25 +28,25 @@ var may = map[string][]string{
 	"examples/testing": {}, // a test
 
 	// The vocabulary of object stores, and what needs no other package.
-	"internal/arch":                {},
-	"internal/clock":               {},
-	"internal/configtest":          {"."}, // for tests
-	"internal/digest":              {},
-	"internal/farstore":            {".", "internal/csvrow", "internal/keygen"},
-	"internal/inflate":             {},
-	"internal/journal":             {"."},
-	"internal/keygen":              {"."},
-	"internal/memo":                {},
-	"internal/object":              {"."},
-	"internal/ordered":             {},
-	"internal/outbound":            {},
-	"internal/securefile":          {},
-	"internal/securefile/roomtest": {"internal/securefile"}, // the contract of rooms as a test suite
-	"internal/datafolder":          {"internal/securefile"},
-	"internal/signature":           {},
-	"internal/systemtest":          {}, // tests of the whole
-	"internal/testserver":          {},
-	"internal/throttle":            {},
+	"internal/arch":                   {},
+	"internal/clock":                  {},
+	"internal/configtest":             {"."}, // for tests
+	"internal/digest":                 {},
+	"internal/farstore":               {".", "internal/csvrow", "internal/keygen"},
+	"internal/inflate":                {},
+	"internal/journal":                {"."},
+	"internal/keygen":                 {"."},
+	"internal/memo":                   {},
+	"internal/object":                 {"."},
+	"internal/ordered":                {},
+	"internal/outbound":               {},
+	"internal/securefile":             {},
+	"internal/securefile/storagetest": {"internal/securefile"}, // the contract of Storage as a test suite
+	"internal/datafolder":             {"internal/securefile"},
+	"internal/signature":              {},
+	"internal/systemtest":             {}, // tests of the whole
+	"internal/testserver":             {},
+	"internal/throttle":               {},
 
 	"internal/testprocess":  {}, // servers of others for tests
 	"internal/testpostgres": {},
@@ -70,7 +70,7 @@ var may = map[string][]string{
 	"internal/ossbucket":         {".", "internal/ossxml", "internal/remote"},
 	"internal/listpage":          {".", "internal/ossxml"},
 	"internal/largerun":          {".", "internal/engine", "report", "report/rollup"}, // for tests and benches
-	"internal/membucket":         {".", "internal/configtest", "internal/engine", "internal/engine/sourcetest"},
+	"internal/membucket":         {".", "internal/configtest", "internal/engine", "internal/engine/sourcetest", "internal/keygen"},
 	"internal/store":             {".", "internal/digest", "internal/engine", "internal/journal", "internal/kms", "internal/object", "internal/store/blob", "internal/store/indexlog", "internal/store/layout"},
 	"internal/store/blob":        {"internal/object"},
 	"internal/store/indexlog":    {},
@@ -152,8 +152,8 @@ var may = map[string][]string{
 // mayInTests lists what the tests of a package import beyond may: tests of a
 // room may furnish it with real neighbours.
 var mayInTests = map[string][]string{
-	"internal/securefile": {"internal/securefile/roomtest"},
-	"internal/securerow":  {"internal/securefile/roomtest", "internal/testpostgres"},
+	"internal/securefile": {"internal/securefile/storagetest"},
+	"internal/securerow":  {"internal/securefile/storagetest", "internal/testpostgres"},
 
 	"internal/catalog/sqlite":   {".", "internal/inventory"},
 	"internal/catalog/postgres": {".", "internal/inventory"},

@@ -87,7 +87,7 @@ func Register(dir string, now time.Time) (made bool, err error) {
 // update changes the identity; change gets a zero one if there is none.
 func update(path string, change func(*Identity)) error {
 	doc := securefile.Document[Identity]{
-		Room: securefile.NewFile(path, maxFile),
+		Storage: securefile.NewFile(path, maxFile),
 		Parse: func(b []byte) (*Identity, error) {
 			if b == nil {
 				return new(Identity), nil

@@ -24,8 +24,8 @@ func awsKeys(c Credentials, log *slog.Logger) (keys, error) {
 		return fixed(Key{ID: env.Credentials.AccessKeyID, Secret: env.Credentials.SecretAccessKey, Token: env.Credentials.SessionToken}), nil
 	}
 	return watch(&securefile.Document[keys]{
-		Room: new(securefile.Memory), // empty: the keys are in files of their own
-		Also: awsFiles(),
+		Storage: new(securefile.Memory), // empty: the keys are in files of their own
+		Also:    awsFiles(),
 		Parse: func([]byte) (*keys, error) {
 			cfg, err := awsConfig(c)
 			if missing, ok := errors.AsType[config.SharedConfigProfileNotExistError](err); ok {

@@ -109,7 +109,7 @@ func (c Credentials) open(kind Kind, log *slog.Logger) (keys, error) {
 	case fromEnv:
 		return envKeys(c.value)
 	case fromFile:
-		return watch(&securefile.Document[keys]{Room: securefile.NewFile(c.value, maxKeyFile), Parse: parseKeyFile(c.value)}, c, log)
+		return watch(&securefile.Document[keys]{Storage: securefile.NewFile(c.value, maxKeyFile), Parse: parseKeyFile(c.value)}, c, log)
 	case fromProfile:
 		if kind == OSS {
 			return ossProfile(c, log)

@@ -19,7 +19,7 @@ import (
 // ossProfile returns the key of a profile of ossutil.
 func ossProfile(c Credentials, log *slog.Logger) (keys, error) {
 	path := ossutilFile()
-	return watch(&securefile.Document[keys]{Room: securefile.NewFile(path, maxKeyFile), Parse: func(data []byte) (*keys, error) {
+	return watch(&securefile.Document[keys]{Storage: securefile.NewFile(path, maxKeyFile), Parse: func(data []byte) (*keys, error) {
 		k, ok := ossutilKey(data, c.value)
 		if !ok {
 			return nil, fmt.Errorf("credentials: %s has no profile %s with accessKeyID and accessKeySecret", path, c.value)

@@ -89,8 +89,8 @@ func Open(path string, opts Options) (*Keys, error) {
 	return OpenIn(securefile.NewFile(path, MaxSize), opts)
 }
 
-// OpenIn opens the keys that are kept in a room for [MaxSize] bytes.
-func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
+// OpenIn opens the keys that are kept in storage, which must allow [MaxSize] bytes.
+func OpenIn(storage securefile.Storage, opts Options) (*Keys, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -103,7 +103,7 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 	opts.Audit = cmp.Or(opts.Audit, opts.Log)
 	k := &Keys{opts: opts}
 	k.doc = securefile.Document[state]{
-		Room: room, Parse: k.parse, Changed: k.logChanges,
+		Storage: storage, Parse: k.parse, Changed: k.logChanges,
 		Failed: func(err error) {
 			opts.Log.Error("cannot read the changed encryption keys; the former ones stay in force", "err", err)
 		},
@@ -123,7 +123,7 @@ func OpenIn(room securefile.Room, opts Options) (*Keys, error) {
 			return nil, err
 		}
 		if f.wrapper, err = k.masters.wrapperOf(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
+			return nil, fmt.Errorf("%s: %w", k.doc.Storage, err)
 		}
 		claimed := f.assignAccount(opts.Account)
 		if f.key(ServiceKey) != nil && !claimed {
@@ -149,7 +149,7 @@ func (k *Keys) decode(data []byte) (*file, error) {
 	}
 	f, err := readFile(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Storage, err)
 	}
 	return f, nil
 }
@@ -162,10 +162,10 @@ func (k *Keys) parse(data []byte) (*state, error) {
 	}
 	s, err := newState(f, k.masters)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
+		return nil, fmt.Errorf("%s: %w", k.doc.Storage, err)
 	}
 	if s.keys[ServiceKey] == nil {
-		return nil, fmt.Errorf("%s: the key of the service is missing", k.doc.Room)
+		return nil, fmt.Errorf("%s: the key of the service is missing", k.doc.Storage)
 	}
 	return s, nil
 }
@@ -185,7 +185,7 @@ func (k *Keys) update(edit func(f *file) error) error {
 			return nil, err
 		}
 		if f.wrapper, err = k.masters.wrapperOf(f); err != nil {
-			return nil, fmt.Errorf("%s: %w", k.doc.Room, err)
+			return nil, fmt.Errorf("%s: %w", k.doc.Storage, err)
 		}
 		if err := edit(f); err != nil {
 			return nil, err
@@ -373,7 +373,7 @@ const dataContext = "stocktake data key 1"
 // or name, [ServiceKey] or [DefaultKey]. A key of another account is ErrNoSuchKey,
 // except the default key. aad is not stored but must be the same for unwrapping. It
 // returns the id of the key that was used. Errors: ErrNoSuchKey, ErrKeyDisabled, and that
-// of [securefile.Room.Confirmed].
+// of [securefile.Storage.Confirmed].
 //
 //	version 1, 1 byte | length of id, 1 byte | id | version of key, 4 bytes | nonce, 12 bytes | data key encrypted | tag, 16 bytes
 func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []byte) (usedID string, wrapped []byte, err error) {
@@ -408,7 +408,7 @@ func (k *Keys) Wrap(ctx context.Context, account, keyID string, dataKey, aad []b
 }
 
 // Unwrap is the inverse of Wrap. Errors: ErrUnwrap, ErrNoSuchKey,
-// ErrKeyDisabled, and that of [securefile.Room.Confirmed].
+// ErrKeyDisabled, and that of [securefile.Storage.Confirmed].
 func (k *Keys) Unwrap(ctx context.Context, wrapped, aad []byte) (dataKey []byte, err error) {
 	if err := errors.Join(ctx.Err(), k.doc.Confirmed()); err != nil {
 		return nil, err

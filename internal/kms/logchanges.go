@@ -26,7 +26,7 @@ func (s *state) digests() map[string]string {
 // the owner of the file, since commands write files as the user who runs them.
 func (k *Keys) logChanges(before, after *state) {
 	was, is := before.digests(), after.digests()
-	by := k.doc.Room.Writer()
+	by := k.doc.Storage.Writer()
 	all := maps.Clone(was)
 	maps.Copy(all, is)
 	for _, id := range slices.Sorted(maps.Keys(all)) {

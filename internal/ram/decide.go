@@ -30,7 +30,7 @@ func (i *Identity) Anonymous() bool { return i.Kind == KindAnonymous }
 // Key returns the secret of an access key and its identity. token is the security token of a
 // temporary key, else empty: a permanent key with a token does not exist. Errors:
 // ErrNoSuchAccessKey, ErrKeyDisabled, ErrTokenRequired, ErrTokenInvalid, ErrTokenExpired, and that
-// of [securefile.Room.Confirmed] for every key but the root key, which no change of the directory
+// of [securefile.Storage.Confirmed] for every key but the root key, which no change of the directory
 // can revoke.
 func (d *Directory) Key(accessKeyID, token string) (secret string, who Identity, err error) {
 	s := d.current()

@@ -61,8 +61,8 @@ func Open(path string, root Root, opts Options) (*Directory, error) {
 	return OpenIn(securefile.NewFile(path, MaxSize), root, opts)
 }
 
-// OpenIn opens the directory in a room for [MaxSize] bytes.
-func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
+// OpenIn opens the directory kept in storage, which must allow [MaxSize] bytes.
+func OpenIn(storage securefile.Storage, root Root, opts Options) (*Directory, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
@@ -82,7 +82,7 @@ func OpenIn(room securefile.Room, root Root, opts Options) (*Directory, error) {
 		sessionPolicies: memo.New(maxCached, func(doc []byte) (*Policy, error) { return ParsePolicy(IdentityPolicy, doc) }),
 	}
 	d.doc = securefile.Document[state]{
-		Room: room, Parse: d.parse, Changed: d.logChanges,
+		Storage: storage, Parse: d.parse, Changed: d.logChanges,
 		Failed: func(err error) {
 			opts.Log.Error("cannot read the changed accounts, keys and roles; the former ones stay in force", "err", err)
 		},
@@ -137,7 +137,7 @@ func (d *Directory) decode(data []byte) (*file, error) {
 	}
 	f, err := readJSON(data)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.doc.Room, err)
+		return nil, fmt.Errorf("%s: %w", d.doc.Storage, err)
 	}
 	return f, nil
 }

@@ -4,9 +4,9 @@ import "github.com/stocktake/stocktake/internal/securefile"
 
 // FailReplace makes every write fail with err; nil: no more.
 func (d *Directory) FailReplace(err error) {
-	d.doc.Room.(*securefile.File).Replace = nil
+	d.doc.Storage.(*securefile.File).Replace = nil
 	if err != nil {
-		d.doc.Room.(*securefile.File).Replace = func(string, []byte) error { return err }
+		d.doc.Storage.(*securefile.File).Replace = func(string, []byte) error { return err }
 	}
 }
 

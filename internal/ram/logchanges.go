@@ -41,7 +41,7 @@ func (s *state) auditedParts() map[auditedPart]string {
 // files as the user who runs them.
 func (d *Directory) logChanges(before, after *state) {
 	was, is := before.auditedParts(), after.auditedParts()
-	by := d.doc.Room.Writer()
+	by := d.doc.Storage.Writer()
 	if before.declared != after.declared {
 		by = securefile.LastWriter(d.opts.Declared)
 	}

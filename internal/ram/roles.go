@@ -146,7 +146,7 @@ const runSession = "inventory"
 // RoleIdentity returns the identity with which a run of an inventory acts in the
 // role arn. Call it for every run: it fails once the role is deleted or no longer
 // trusts [InventoryService]. Errors: ErrNoSuchRole, ErrNotTrusted, and that of
-// [securefile.Room.Confirmed].
+// [securefile.Storage.Confirmed].
 //
 // In development mode, while no role is defined at all, any role of an existing
 // account acts with the rights of the account.

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// freshFor is how long Current trusts its last check, so that the room is checked at most a
+// freshFor is how long Current trusts its last check, so that the storage is checked at most a
 // thousand times a second.
 const freshFor = time.Millisecond
 
@@ -43,19 +43,19 @@ func (d *Document[S]) Refresh() error {
 
 // An observation is the observed state of a document and its further files.
 type observation struct {
-	room int64 // of Room.Look
-	also []stamp
-	made bool // false: this is the zero value
+	storage int64 // of Storage.Look
+	also    []stamp
+	made    bool // false: this is the zero value
 }
 
 // same reports whether nothing has changed between two observations.
 func (s observation) same(t observation) bool {
-	return s.made && t.made && s.room == t.room && slices.EqualFunc(s.also, t.also, stamp.same)
+	return s.made && t.made && s.storage == t.storage && slices.EqualFunc(s.also, t.also, stamp.same)
 }
 
 // look returns the present state of the document and its files.
 func (d *Document[S]) look() observation {
-	return observation{room: d.Room.Look(), also: d.lookAlso(), made: true}
+	return observation{storage: d.Storage.Look(), also: d.lookAlso(), made: true}
 }
 
 // lookAlso returns the present state of the further files.
@@ -66,7 +66,7 @@ func (d *Document[S]) lookAlso() (list []stamp) {
 	return list
 }
 
-// Look implements [Room].
+// Look implements [Storage].
 func (f *File) Look() int64 {
 	f.mu.Lock()
 	defer f.mu.Unlock()

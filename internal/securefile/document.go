@@ -10,11 +10,11 @@ import (
 // the state S that each of them makes of it. Set the fields and call Load; its methods
 // may then be used by many goroutines.
 //
-// A change is in force when Update returns, as far as the room promises: every later read by any
-// process contains it. Current checks the room at most once per [freshFor].
+// A change is in force when Update returns, as far as the storage promises: every later read by any
+// process contains it. Current checks the storage at most once per [freshFor].
 type Document[S any] struct {
-	Room Room
-	Also []string // further files that Parse reads; this type only looks whether they changed
+	Storage Storage
+	Also    []string // further files that Parse reads; this type only looks whether they changed
 
 	// Parse makes the state from the document's bytes, nil if there is none. It must
 	// not keep or change them.
@@ -47,13 +47,13 @@ func (d *Document[S]) Load() error {
 }
 
 // Confirmed returns nil as long as Current is known to have all changes of others;
-// see [Room.Confirmed].
-func (d *Document[S]) Confirmed() error { return d.Room.Confirmed() }
+// see [Storage.Confirmed].
+func (d *Document[S]) Confirmed() error { return d.Storage.Confirmed() }
 
 // load reads the document whose state before the read was is; later changes are read again. The
 // caller holds d.reading.
 func (d *Document[S]) load(is observation) error {
-	data, err := d.Room.Read()
+	data, err := d.Storage.Read()
 	if err != nil {
 		return err
 	}
@@ -69,14 +69,14 @@ func (d *Document[S]) load(is observation) error {
 	return nil
 }
 
-// Update changes the document in one atomic step; see [Room.Update]. A document that Parse refuses
+// Update changes the document in one atomic step; see [Storage.Update]. A document that Parse refuses
 // is not written.
 func (d *Document[S]) Update(edit func(data []byte) ([]byte, error)) error {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	var made *S
 	var also []stamp
-	room, err := d.Room.Update(func(data []byte) ([]byte, error) {
+	storage, err := d.Storage.Update(func(data []byte) ([]byte, error) {
 		after, err := edit(data)
 		if err != nil {
 			return nil, err
@@ -90,10 +90,10 @@ func (d *Document[S]) Update(edit func(data []byte) ([]byte, error)) error {
 	}
 	d.reading.Lock()
 	defer d.reading.Unlock()
-	if d.seen.made && room < d.seen.room {
+	if d.seen.made && storage < d.seen.storage {
 		return nil // Current has read what others have changed since
 	}
 	d.state.Store(made)
-	d.seen, d.unreadable, d.failure = observation{room: room, also: also, made: true}, observation{}, nil
+	d.seen, d.unreadable, d.failure = observation{storage: storage, also: also, made: true}, observation{}, nil
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 
 // counter returns a document that holds a number.
 func counter(path string, failed func(error)) *Document[int] {
-	return &Document[int]{Room: NewFile(path, 100), Failed: failed, Parse: func(data []byte) (*int, error) {
+	return &Document[int]{Storage: NewFile(path, 100), Failed: failed, Parse: func(data []byte) (*int, error) {
 		n, err := 0, error(nil)
 		if data != nil {
 			n, err = strconv.Atoi(string(data))
@@ -89,7 +89,7 @@ func TestDocumentUpdate(t *testing.T) {
 	if got := *a.Current(); got != 10 {
 		t.Errorf("%d, want 10", got)
 	}
-	a.Room.(*File).Replace = func(string, []byte) error { return errBroken }
+	a.Storage.(*File).Replace = func(string, []byte) error { return errBroken }
 	if err := a.Update(func(data []byte) ([]byte, error) { return data, nil }); err != nil {
 		t.Errorf("nothing to write: %v", err)
 	}
@@ -110,7 +110,7 @@ func TestDocumentUpdate(t *testing.T) {
 // A document without a file lives in memory.
 func TestDocumentInMemory(t *testing.T) {
 	d := counter("", nil)
-	d.Room = new(Memory)
+	d.Storage = new(Memory)
 	if err := d.Load(); err != nil {
 		t.Fatal(err)
 	}

@@ -14,7 +14,7 @@ import (
 // since documents are never removed on purpose.
 var ErrGone = errors.New("it is gone: restore it from a backup")
 
-// A File is a room that processes of one machine share: a file that is replaced as a whole under a
+// A File is a storage that processes of one machine share: a file that is replaced as a whole under a
 // lock.
 type File struct {
 	path string
@@ -30,16 +30,16 @@ type File struct {
 	changes int64 // of the file, as Look has found them
 }
 
-var _ Room = (*File)(nil)
+var _ Storage = (*File)(nil)
 
-// NewFile returns the room of the file path, which may have max bytes. The file is
+// NewFile returns the storage of the file path, which may have max bytes. The file is
 // made with the first change.
 func NewFile(path string, max int64) *File { return &File{path: path, max: max} }
 
-// String implements [Room].
+// String implements [Storage].
 func (f *File) String() string { return f.path }
 
-// Read implements [Room].
+// Read implements [Storage].
 func (f *File) Read() ([]byte, error) {
 	data, err := Read(f.path, f.max)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -54,7 +54,7 @@ func (f *File) Read() ([]byte, error) {
 	return data, err
 }
 
-// Update implements [Room].
+// Update implements [Storage].
 func (f *File) Update(edit func(data []byte) ([]byte, error)) (seen int64, err error) {
 	changed := false
 	defer func() {
@@ -91,9 +91,9 @@ func (f *File) write(data []byte) error {
 	return Replace(f.path, data)
 }
 
-// Confirmed implements [Room]: a file is there or an error.
+// Confirmed implements [Storage]: a file is there or an error.
 func (*File) Confirmed() error { return nil }
 
-// Writer implements [Room]: the user of this machine who owns the file. Replace makes
+// Writer implements [Storage]: the user of this machine who owns the file. Replace makes
 // files of the user who runs the process.
 func (f *File) Writer() string { return LastWriter(f.path) }

@@ -1,6 +1,6 @@
 // Package securefile keeps small files that hold secrets: readable by their owner only, replaced
 // whole or not at all, durable when Replace returns, and changed by one process at a time. A
-// [Document] is the parsed state of such a file, or of the content of another [Room].
+// [Document] is the parsed state of such a file, or of the content of another [Storage].
 package securefile
 
 import (

@@ -1,6 +1,6 @@
 // Package securerow keeps small documents of secrets as rows of the database that
 // processes share: accounts, encryption keys, the root key. A [Row] is the
-// securefile.Room of one document.
+// securefile.Storage of one document.
 //
 // The content of a row is sealed with the master key, which is not in the database: the database
 // alone reveals no secret and allows no forgery. A [Table] follows the changes that other processes

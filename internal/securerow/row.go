@@ -23,7 +23,7 @@ type Row struct {
 	now atomic.Pointer[content] // never nil
 }
 
-var _ securefile.Room = (*Row)(nil)
+var _ securefile.Storage = (*Row)(nil)
 
 // content is what is known of a row. It does not change.
 type content struct {
@@ -45,22 +45,22 @@ func (r *Row) set(c content) int64 {
 	return c.looks
 }
 
-// String implements [securefile.Room].
+// String implements [securefile.Storage].
 func (r *Row) String() string { return "the row " + r.name + " of " + r.table.db.Name() }
 
-// Look implements [securefile.Room].
+// Look implements [securefile.Storage].
 func (r *Row) Look() int64 { return r.now.Load().looks }
 
-// Read implements [securefile.Room].
+// Read implements [securefile.Storage].
 func (r *Row) Read() ([]byte, error) {
 	c := r.now.Load()
 	return bytes.Clone(c.document), c.err
 }
 
-// Confirmed implements [securefile.Room].
+// Confirmed implements [securefile.Storage].
 func (r *Row) Confirmed() error { return r.table.Confirmed() }
 
-// Writer implements [securefile.Room].
+// Writer implements [securefile.Storage].
 func (r *Row) Writer() string { return r.now.Load().writer }
 
 // Version returns how often the document has changed; 0: there is none.
@@ -75,7 +75,7 @@ const firstAttempts = 5
 
 var errFaster = errors.New("another process has changed the row")
 
-// Update implements [securefile.Room]. Processes that change a row at once do so one after the other.
+// Update implements [securefile.Storage]. Processes that change a row at once do so one after the other.
 func (r *Row) Update(edit func(data []byte) ([]byte, error)) (seen int64, err error) {
 	ctx, cancel := context.WithTimeout(context.Background(), updateTimeout)
 	defer cancel()

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/catalog/postgres"
 	"github.com/stocktake/stocktake/internal/object"
 	"github.com/stocktake/stocktake/internal/securefile"
-	"github.com/stocktake/stocktake/internal/securefile/roomtest"
+	"github.com/stocktake/stocktake/internal/securefile/storagetest"
 	"github.com/stocktake/stocktake/internal/securerow"
 	"github.com/stocktake/stocktake/internal/testpostgres"
 )
@@ -133,19 +133,19 @@ func eventually(t *testing.T, what string, check func() bool) {
 const refuse = `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'refused'; END $$;
 	CREATE TRIGGER refuse BEFORE UPDATE ON documents FOR EACH ROW EXECUTE FUNCTION refuse()`
 
-func TestRoom(t *testing.T) {
-	roomtest.Run(t, func(t *testing.T) roomtest.Place {
+func TestStorage(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) storagetest.Place {
 		direct := database(t)
 		proxy := server.NewProxy(t)
 		address := proxy.Address(t, direct)
-		return roomtest.Place{
-			Open: func() securefile.Room {
+		return storagetest.Place{
+			Open: func() securefile.Storage {
 				table := open(t, address, securerow.Options{Host: "a"})
 				serve(t, table)
 				return table.Row("one")
 			},
 			Spoil: func() { exec(t, direct, `UPDATE documents SET content = content || '\x00'`) },
-			Fail: func(_ securefile.Room, n int) bool {
+			Fail: func(_ securefile.Storage, n int) bool {
 				switch n {
 				case 0:
 					exec(t, direct, refuse)
@@ -160,7 +160,7 @@ func TestRoom(t *testing.T) {
 				}
 				return true
 			},
-			Heal: func(securefile.Room) {
+			Heal: func(securefile.Storage) {
 				exec(t, direct, `DROP FUNCTION IF EXISTS refuse CASCADE`)
 				proxy.DropCommits(0)
 			},
@@ -217,9 +217,9 @@ func TestSealed(t *testing.T) {
 			}
 			var failed error
 			doc := securefile.Document[string]{
-				Room:   a.Row("one"),
-				Parse:  func(data []byte) (*string, error) { s := string(data); return &s, nil },
-				Failed: func(err error) { failed = err },
+				Storage: a.Row("one"),
+				Parse:   func(data []byte) (*string, error) { s := string(data); return &s, nil },
+				Failed:  func(err error) { failed = err },
 			}
 			if err := doc.Load(); err != nil {
 				t.Fatal(err)

@@ -154,13 +154,13 @@ func OpenStore(ctx context.Context, f Folder, opts store.Options) (*store.Store,
 }
 
 func (s *Server) openAccounts() (*ram.Directory, error) {
-	var room securefile.Room = securefile.NewFile(s.folder.Accounts(), ram.MaxSize)
+	var storage securefile.Storage = securefile.NewFile(s.folder.Accounts(), ram.MaxSize)
 	if s.shared != nil {
-		room = s.shared.Row(sharedAccounts)
+		storage = s.shared.Row(sharedAccounts)
 	}
-	access, err := ram.OpenIn(room, s.root(), s.accountOptions())
+	access, err := ram.OpenIn(storage, s.root(), s.accountOptions())
 	if err != nil {
-		return nil, fmt.Errorf("open the accounts in %s: %w", room, err)
+		return nil, fmt.Errorf("open the accounts in %s: %w", storage, err)
 	}
 	if s.shared != nil {
 		s.shared.OnChange(access.Refresh)

@@ -116,15 +116,15 @@ func (s *Server) leftBehind() error {
 	return nil
 }
 
-// rootKeyOf returns the root key in a room, or creates it. If several servers start at once, one
+// rootKeyOf returns the root key in a storage, or creates it. If several servers start at once, one
 // creates it.
-func rootKeyOf(room securefile.Room) (k AccessKey, made bool, err error) {
-	_, err = room.Update(func(data []byte) ([]byte, error) {
+func rootKeyOf(storage securefile.Storage) (k AccessKey, made bool, err error) {
+	_, err = storage.Update(func(data []byte) ([]byte, error) {
 		if made = data == nil; made {
 			k = newRootKey()
 			return json.Marshal(k)
 		}
-		k, err = parseRootKey(data, room.String())
+		k, err = parseRootKey(data, storage.String())
 		return data, err
 	})
 	return k, made, err
@@ -195,15 +195,15 @@ func (s *Shared) RotateMaster(ctx context.Context, masters []byte) (changed []st
 // RootKey returns the root key that a server has made. The error is fs.ErrNotExist if
 // there is none.
 func (s *Shared) RootKey() (AccessKey, error) {
-	room := s.table.Row(sharedRootKey)
-	data, err := room.Read()
+	storage := s.table.Row(sharedRootKey)
+	data, err := storage.Read()
 	if err != nil {
 		return AccessKey{}, err
 	}
 	if data == nil {
-		return AccessKey{}, fmt.Errorf("%s: no server has created a root key: %w", room, fs.ErrNotExist)
+		return AccessKey{}, fmt.Errorf("%s: no server has created a root key: %w", storage, fs.ErrNotExist)
 	}
-	return parseRootKey(data, room.String())
+	return parseRootKey(data, storage.String())
 }
 
 // AwaitServers waits until changes are in force on all servers, and returns the names of the

@@ -7,30 +7,30 @@ import (
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/securefile"
-	"github.com/stocktake/stocktake/internal/securefile/roomtest"
+	"github.com/stocktake/stocktake/internal/securefile/storagetest"
 )
 
-func TestFileRoom(t *testing.T) {
-	roomtest.Run(t, func(t *testing.T) roomtest.Place {
+func TestFileStorage(t *testing.T) {
+	storagetest.Run(t, func(t *testing.T) storagetest.Place {
 		path := filepath.Join(t.TempDir(), "f")
-		return roomtest.Place{
-			Open: func() securefile.Room { return securefile.NewFile(path, 100) },
+		return storagetest.Place{
+			Open: func() securefile.Storage { return securefile.NewFile(path, 100) },
 			Spoil: func() {
 				if err := os.Remove(path); err != nil {
 					t.Fatal(err)
 				}
 			},
-			Fail: func(room securefile.Room, n int) bool {
-				room.(*securefile.File).FailStep(n)
+			Fail: func(storage securefile.Storage, n int) bool {
+				storage.(*securefile.File).FailStep(n)
 				return n < securefile.FileSteps
 			},
-			Heal: func(room securefile.Room) { room.(*securefile.File).Heal() },
+			Heal: func(storage securefile.Storage) { storage.(*securefile.File).Heal() },
 		}
 	})
 }
 
 // Memory keeps the contract as far as one process can.
-func TestMemoryRoom(t *testing.T) {
+func TestMemoryStorage(t *testing.T) {
 	m := new(securefile.Memory)
 	broken := errors.New("broken")
 	if _, err := m.Update(func([]byte) ([]byte, error) { return []byte("x"), broken }); !errors.Is(err, broken) || m.Look() != 0 {

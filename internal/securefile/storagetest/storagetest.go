@@ -1,5 +1,5 @@
-// Package roomtest is the contract of securefile.Room as a test suite.
-package roomtest
+// Package storagetest is the contract of securefile.Storage as a test suite.
+package storagetest
 
 import (
 	"bytes"
@@ -12,23 +12,23 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A Place is where one document is, which any number of rooms may share.
+// A Place is where one document is, which any number of storages may share.
 type Place struct {
-	// Open opens another room of the same document, as another process would.
-	Open func() securefile.Room
+	// Open opens another storage of the same document, as another process would.
+	Open func() securefile.Storage
 
 	// Spoil makes the document unreadable; nil: it cannot be.
 	Spoil func()
 
 	// Fail makes step n, from 0, of the next Update fail, and reports whether there is such a step;
 	// nil: no step can fail. heal undoes it.
-	Fail func(room securefile.Room, n int) (there bool)
-	Heal func(room securefile.Room)
+	Fail func(storage securefile.Storage, n int) (there bool)
+	Heal func(storage securefile.Storage)
 }
 
 var errRefused = errors.New("the edit refuses")
 
-// Run tests the contract of rooms. place returns an empty place.
+// Run tests the contract of storages. place returns an empty place.
 func Run(t *testing.T, place func(t *testing.T) Place) {
 	for name, test := range map[string]func(*testing.T, Place){
 		"Empty":      empty,
@@ -57,7 +57,7 @@ func increment(data []byte) ([]byte, error) {
 	return []byte(strconv.Itoa(n + 1)), err
 }
 
-func read(t *testing.T, r securefile.Room) string {
+func read(t *testing.T, r securefile.Storage) string {
 	t.Helper()
 	data, err := r.Read()
 	if err != nil {
@@ -66,8 +66,8 @@ func read(t *testing.T, r securefile.Room) string {
 	return string(data)
 }
 
-// within waits until r has been told of a text that another room has written.
-func within(t *testing.T, r securefile.Room, want string) {
+// within waits until r has been told of a text that another storage has written.
+func within(t *testing.T, r securefile.Storage, want string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
 		data, err := r.Read()
@@ -113,12 +113,12 @@ func update(t *testing.T, p Place) {
 			t.Fatal(err)
 		}
 		if got := read(t, from); got != text {
-			t.Errorf("the room itself reads %q, want %q", got, text)
+			t.Errorf("the storage itself reads %q, want %q", got, text)
 		}
 		within(t, to, text)
 	}
 	if got := read(t, p.Open()); got != "\x00\xff bytes" {
-		t.Errorf("a room that is opened later reads %q", got)
+		t.Errorf("a storage that is opened later reads %q", got)
 	}
 	if a.Writer() == "" {
 		t.Error("the writer is not known")
@@ -197,9 +197,9 @@ func seen(t *testing.T, p Place) {
 
 // No change is lost, however many make changes at once.
 func atOnce(t *testing.T, p Place) {
-	const rooms, changes = 4, 8
+	const storages, changes = 4, 8
 	var wg sync.WaitGroup
-	for range rooms {
+	for range storages {
 		r := p.Open()
 		wg.Go(func() {
 			for range changes {
@@ -210,17 +210,17 @@ func atOnce(t *testing.T, p Place) {
 		})
 	}
 	wg.Wait()
-	if got := read(t, p.Open()); got != strconv.Itoa(rooms*changes) {
-		t.Errorf("%s changes, want %d", got, rooms*changes)
+	if got := read(t, p.Open()); got != strconv.Itoa(storages*changes) {
+		t.Errorf("%s changes, want %d", got, storages*changes)
 	}
 }
 
 // Of several that would make the document one does, and all have what it made.
 func firstOnce(t *testing.T, p Place) {
-	const rooms = 6
+	const storages = 6
 	var wg sync.WaitGroup
-	var got [rooms]string
-	for i := range rooms {
+	var got [storages]string
+	for i := range storages {
 		r := p.Open()
 		wg.Go(func() {
 			_, err := r.Update(func(data []byte) ([]byte, error) {
@@ -239,7 +239,7 @@ func firstOnce(t *testing.T, p Place) {
 	made := read(t, p.Open())
 	for i := range got {
 		if got[i] != made || made == "" {
-			t.Errorf("room %d has %q, the document is %q", i, got[i], made)
+			t.Errorf("storage %d has %q, the document is %q", i, got[i], made)
 		}
 	}
 }

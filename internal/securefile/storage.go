@@ -5,9 +5,9 @@ import (
 	"sync"
 )
 
-// A Room is where a [Document] is kept: a [File], a [Memory], or a row of a database that many
-// machines share. Its methods may be called by many goroutines; roomtest tests this contract.
-type Room interface {
+// A Storage is where a [Document] is kept: a [File], a [Memory], or a row of a database that many
+// machines share. Its methods may be called by many goroutines; storagetest tests this contract.
+type Storage interface {
 	// String returns the place, such as the path of a file, for people.
 	String() string
 
@@ -27,11 +27,11 @@ type Room interface {
 	//
 	// After nil the change is durable; seen is what Look returned for it. It is in force for the
 	// processes of this machine, and within a second for those of others. After an error the
-	// document is unchanged, unless the room could not find out; it then has either the old or the
+	// document is unchanged, unless the storage could not find out; it then has either the old or the
 	// new value.
 	Update(edit func(data []byte) ([]byte, error)) (seen int64, err error)
 
-	// Confirmed returns nil while the room knows that Look and Read are up to date. Otherwise it
+	// Confirmed returns nil while the storage knows that Look and Read are up to date. Otherwise it
 	// returns the reason: changes of others, such as a revoked key, may be missing.
 	Confirmed() error
 
@@ -39,33 +39,33 @@ type Room interface {
 	Writer() string
 }
 
-// A Memory is a room for one process. The zero value is empty and ready for use.
+// A Memory is a storage for one process. The zero value is empty and ready for use.
 type Memory struct {
 	mu      sync.Mutex
 	data    []byte
 	changes int64
 }
 
-var _ Room = (*Memory)(nil)
+var _ Storage = (*Memory)(nil)
 
-// String implements [Room].
+// String implements [Storage].
 func (*Memory) String() string { return "memory" }
 
-// Look implements [Room].
+// Look implements [Storage].
 func (m *Memory) Look() int64 {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return m.changes
 }
 
-// Read implements [Room].
+// Read implements [Storage].
 func (m *Memory) Read() ([]byte, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	return bytes.Clone(m.data), nil
 }
 
-// Update implements [Room].
+// Update implements [Storage].
 func (m *Memory) Update(edit func(data []byte) ([]byte, error)) (int64, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -80,8 +80,8 @@ func (m *Memory) Update(edit func(data []byte) ([]byte, error)) (int64, error) {
 	return m.changes, nil
 }
 
-// Confirmed implements [Room].
+// Confirmed implements [Storage].
 func (*Memory) Confirmed() error { return nil }
 
-// Writer implements [Room].
+// Writer implements [Storage].
 func (*Memory) Writer() string { return "" }
