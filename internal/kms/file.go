@@ -1,17 +1,17 @@
 package kms
 
 import (
-	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"time"
 
 	"github.com/tink-crypto/tink-go/v2/aead/subtle"
 	"github.com/tink-crypto/tink-go/v2/tink"
+
+	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // Bounds of what is kept.
@@ -49,13 +49,8 @@ type versionFile struct {
 
 func readFile(b []byte) (*file, error) {
 	f := new(file)
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(f); err != nil {
+	if err := securefile.DecodeJSON(b, f); err != nil {
 		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("there is more than one JSON value")
 	}
 	if f.Version < 1 || f.Version > fileVersion {
 		return nil, fmt.Errorf("format version %d; this program knows up to %d", f.Version, fileVersion)

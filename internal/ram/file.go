@@ -2,7 +2,6 @@ package ram
 
 import (
 	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/stocktake/stocktake"
+	"github.com/stocktake/stocktake/internal/securefile"
 )
 
 // Bounds of a directory, which only its operators fill.
@@ -104,13 +104,8 @@ type NamedPolicy struct {
 // readJSON reads the file that a directory keeps.
 func readJSON(b []byte) (*file, error) {
 	f := new(file)
-	d := json.NewDecoder(bytes.NewReader(b))
-	d.DisallowUnknownFields()
-	if err := d.Decode(f); err != nil {
+	if err := securefile.DecodeJSON(b, f); err != nil {
 		return nil, err
-	}
-	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("there is more than one JSON value")
 	}
 	if f.Version != fileVersion {
 		return nil, fmt.Errorf("format version %d; this program knows %d", f.Version, fileVersion)
