@@ -142,7 +142,7 @@ func (b *body) readHead(in *intake) (whole bool, err error) {
 
 // spill moves the bytes received so far into a file.
 func (b *body) spill() error {
-	if err := b.s.blobs.CheckRoom(0); err != nil {
+	if err := b.s.blobs.CheckSpace(0); err != nil {
 		return err
 	}
 	if err := b.recordIntent(); err != nil {

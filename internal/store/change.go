@@ -166,7 +166,7 @@ func (c *change) enqueue() error {
 
 // mayWrite returns object.ErrDiskFull if n more bytes would fill the disk.
 func (s *Store) mayWrite(n int64) error {
-	if err := s.blobs.CheckRoom(n); err != nil {
+	if err := s.blobs.CheckSpace(n); err != nil {
 		return err
 	}
 	if s.ballast != nil && !s.ballast.held.Load() {

@@ -11,7 +11,7 @@ type Health struct {
 
 // Health returns the state of the store.
 func (s *Store) Health() Health {
-	return Health{DiskFull: s.blobs.CheckRoom(0), DamagedReads: s.damage.blobs.Load(), DamagedIndexes: s.log.DamagedFiles()}
+	return Health{DiskFull: s.blobs.CheckSpace(0), DamagedReads: s.damage.blobs.Load(), DamagedIndexes: s.log.DamagedFiles()}
 }
 
 // Damage describes the known damage, for people; nil: none.

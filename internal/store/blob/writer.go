@@ -27,9 +27,9 @@ const (
 	// much.
 	dropBehind = 16 << 20
 
-	// checkRoom is the number of bytes of a blob that are written between two checks of the free
+	// spaceCheckBytes is the number of bytes of a blob that are written between two checks of the free
 	// space.
-	checkRoom = 16 << 20
+	spaceCheckBytes = 16 << 20
 )
 
 // A Writer writes one blob. Nothing is kept unless Finish returns nil. After an
@@ -153,8 +153,8 @@ func syncDir(fsys vfs.FS, dir string) error {
 // Write adds p, which it does not change or keep. The error is
 // object.ErrDiskFull if the disk is full or about to be.
 func (w *Writer) Write(p []byte) (int, error) {
-	if w.size/checkRoom != (w.size+int64(len(p)))/checkRoom {
-		if err := w.dir.CheckRoom(0); err != nil {
+	if w.size/spaceCheckBytes != (w.size+int64(len(p)))/spaceCheckBytes {
+		if err := w.dir.CheckSpace(0); err != nil {
 			return 0, err
 		}
 	}
@@ -236,9 +236,9 @@ func (d *Dir) Link(id, from uint64) (*Writer, error) {
 // written, the process has to end.
 const minFree = 128 << 20
 
-// CheckRoom returns object.ErrDiskFull if n more bytes would fill the disk. It ignores concurrent
+// CheckSpace returns object.ErrDiskFull if n more bytes would fill the disk. It ignores concurrent
 // writes. A disk of unknown size has room.
-func (d *Dir) CheckRoom(n int64) error {
+func (d *Dir) CheckSpace(n int64) error {
 	if free, known := d.Free(); known && (free < 0 || free < n) {
 		return fmt.Errorf("%w: the disk of %s has only the reserve of the store left", object.ErrDiskFull, d.dir)
 	}
