@@ -110,7 +110,7 @@ func TestHolderHandedOn(t *testing.T) {
 
 // The process that holds a run is cut off. The next one continues from the current
 // state of the slices.
-func TestLeadCutOff(t *testing.T) {
+func TestHolderCutOff(t *testing.T) {
 	w := newWorld(t, "nested", 20_000)
 	w.far.Latency = 150 * time.Millisecond // it is cut off long before the end
 	proxy := server.NewProxy(t)

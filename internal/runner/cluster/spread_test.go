@@ -42,7 +42,7 @@ func TestRunsSpread(t *testing.T) {
 
 // The holder of a run is notified of its end, and of the steps that it must take
 // before. It does not poll before the test ends.
-func TestLeadHears(t *testing.T) {
+func TestHolderNotified(t *testing.T) {
 	w := newWorld(t, "hashed", 3_000)
 	w.watch = 24 * time.Hour
 	holder := w.start("holder", w.address, 0)
