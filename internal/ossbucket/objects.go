@@ -12,14 +12,6 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// optional returns nil for empty text.
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
 // Get implements [remote.Dialect].
 func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadCloser, bool, error) {
 	req := &oss.GetObjectRequest{Bucket: &bucket, Key: &key}
@@ -52,7 +44,7 @@ func deleteRight(version string) string {
 
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
-	_, err := d.api.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &bucket, Key: &key, VersionId: optional(version)})
+	_, err := d.api.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: &bucket, Key: &key, VersionId: remote.Optional(version)})
 	if err = remote.Needs(deleteRight(version), serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -63,7 +55,7 @@ func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error
 func encryption(o *remote.Object) (algorithm, keyID *string) {
 	switch c := o.Encryption; {
 	case c.SSEKMS:
-		return oss.Ptr("KMS"), optional(c.KeyID)
+		return oss.Ptr("KMS"), remote.Optional(c.KeyID)
 	case c.SSEOSS:
 		return oss.Ptr("AES256"), nil
 	}
@@ -83,7 +75,7 @@ func forbidOverwrite(o *remote.Object) *string {
 func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeker, md5 string) error {
 	algorithm, keyID := encryption(&o)
 	_, err := d.api.PutObject(ctx, &oss.PutObjectRequest{
-		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: optional(o.ContentType), ContentMD5: &md5, ForbidOverwrite: forbidOverwrite(&o),
+		Bucket: &o.Bucket, Key: &o.Key, Body: content, ContentType: remote.Optional(o.ContentType), ContentMD5: &md5, ForbidOverwrite: forbidOverwrite(&o),
 		ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
 	return remote.Needs("oss:PutObject", serviceError(err))
@@ -93,7 +85,7 @@ func (d *dialect) Put(ctx context.Context, o remote.Object, content io.ReadSeeke
 func (d *dialect) InitiateUpload(ctx context.Context, o remote.Object) (string, error) {
 	algorithm, keyID := encryption(&o)
 	out, err := d.api.InitiateMultipartUpload(ctx, &oss.InitiateMultipartUploadRequest{
-		Bucket: &o.Bucket, Key: &o.Key, ContentType: optional(o.ContentType), ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
+		Bucket: &o.Bucket, Key: &o.Key, ContentType: remote.Optional(o.ContentType), ServerSideEncryption: algorithm, ServerSideEncryptionKeyId: keyID,
 	})
 	if err != nil {
 		return "", remote.Needs("oss:PutObject", serviceError(err))
@@ -140,7 +132,7 @@ func (d *dialect) AbortUpload(ctx context.Context, o remote.Object, upload strin
 // ListUploads implements [remote.Dialect].
 func (d *dialect) ListUploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
 	out, err := d.api.ListMultipartUploads(ctx, &oss.ListMultipartUploadsRequest{
-		Bucket: &bucket, Prefix: &prefix, KeyMarker: optional(after.Key), UploadIdMarker: optional(after.ID),
+		Bucket: &bucket, Prefix: &prefix, KeyMarker: remote.Optional(after.Key), UploadIdMarker: remote.Optional(after.ID),
 	})
 	if err != nil {
 		return nil, next, remote.Needs("oss:ListMultipartUploads", serviceError(err))

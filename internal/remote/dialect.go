@@ -212,3 +212,11 @@ func (e *Error) Unwrap() []error {
 	}
 	return []error{e.Err}
 }
+
+// Optional returns a pointer to text, or nil if it is empty, as the SDKs take an optional parameter.
+func Optional(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}

@@ -13,17 +13,9 @@ import (
 	"github.com/stocktake/stocktake/internal/remote"
 )
 
-// optional returns nil for empty text.
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
-}
-
 // Get implements [remote.Dialect].
 func (d *dialect) Get(ctx context.Context, bucket, key, span string) (io.ReadCloser, bool, error) {
-	out, err := d.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: optional(span)})
+	out, err := d.api.GetObject(ctx, &s3.GetObjectInput{Bucket: &bucket, Key: &key, Range: remote.Optional(span)})
 	if err != nil {
 		return nil, false, remote.Needs(readRight, serviceError(err))
 	}
@@ -53,7 +45,7 @@ func deleteRight(version string) string {
 
 // Delete implements [remote.Dialect].
 func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error {
-	_, err := d.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, VersionId: optional(version)})
+	_, err := d.api.DeleteObject(ctx, &s3.DeleteObjectInput{Bucket: &bucket, Key: &key, VersionId: remote.Optional(version)})
 	if err = remote.Needs(deleteRight(version), serviceError(err)); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
@@ -64,7 +56,7 @@ func (d *dialect) Delete(ctx context.Context, bucket, key, version string) error
 func encryption(o *remote.Object) (e types.ServerSideEncryption, keyID *string) {
 	switch c := o.Encryption; {
 	case c.SSEKMS:
-		return types.ServerSideEncryptionAwsKms, optional(c.KeyID)
+		return types.ServerSideEncryptionAwsKms, remote.Optional(c.KeyID)
 	case c.SSEOSS:
 		return types.ServerSideEncryptionAes256, nil
 	}
@@ -140,7 +132,7 @@ func (d *dialect) AbortUpload(ctx context.Context, o remote.Object, upload strin
 // ListUploads implements [remote.Dialect].
 func (d *dialect) ListUploads(ctx context.Context, bucket, prefix string, after remote.Upload) (page []remote.Upload, next remote.Upload, err error) {
 	out, err := d.api.ListMultipartUploads(ctx, &s3.ListMultipartUploadsInput{
-		Bucket: &bucket, Prefix: &prefix, KeyMarker: optional(after.Key), UploadIdMarker: optional(after.ID),
+		Bucket: &bucket, Prefix: &prefix, KeyMarker: remote.Optional(after.Key), UploadIdMarker: remote.Optional(after.ID),
 	})
 	if err != nil {
 		return nil, next, remote.Needs("s3:ListBucketMultipartUploads", serviceError(err))
