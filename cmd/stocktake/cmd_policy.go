@@ -16,6 +16,20 @@ type policyCmd struct {
 	Delete policyDelete `cmd:"" help:"Delete a policy that is not attached to any user or role."`
 }
 
+// policies returns the policies of the account.
+func (c *accessFlags) policies() ([]ram.NamedPolicy, error) {
+	d, err := c.open()
+	if err != nil {
+		return nil, err
+	}
+	defer d.close()
+	policies, err := d.Policies(c.AccountID)
+	if err != nil {
+		return nil, accessError(err)
+	}
+	return policies, nil
+}
+
 type policyList struct {
 	accessFlags
 	JSON bool `help:"Print one JSON object a line."`
@@ -23,14 +37,9 @@ type policyList struct {
 
 // Run lists policies.
 func (c *policyList) Run(con console) error {
-	d, err := c.open()
+	policies, err := c.policies()
 	if err != nil {
 		return err
-	}
-	defer d.close()
-	policies, err := d.Policies(c.AccountID)
-	if err != nil {
-		return accessError(err)
 	}
 	if c.JSON {
 		type line struct {
@@ -63,14 +72,9 @@ type policyShow struct{ named }
 
 // Run prints a policy.
 func (c *policyShow) Run(con console) error {
-	d, err := c.open()
+	policies, err := c.policies()
 	if err != nil {
 		return err
-	}
-	defer d.close()
-	policies, err := d.Policies(c.AccountID)
-	if err != nil {
-		return accessError(err)
 	}
 	for _, p := range policies {
 		if p.Name == c.Name {
