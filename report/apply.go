@@ -22,19 +22,19 @@ type ApplyOptions struct {
 }
 
 // Errors of [Apply], which say more. [Convert], [Diff] and [AddUp] also return
-// ErrUnsuited: for a report of changes, which is not a table.
+// ErrNotApplicable: for a report of changes, which is not a table.
 var (
-	ErrNotJoined = errors.New("the reports do not join")
-	ErrLost      = errors.New("changes are lost")
-	ErrUnsuited  = errors.New("the reports lack what apply needs")
+	ErrNotJoined     = errors.New("the reports do not join")
+	ErrLost          = errors.New("changes are lost")
+	ErrNotApplicable = errors.New("the reports lack what apply needs")
 )
 
-// isTable returns ErrUnsuited for a report of changes.
+// isTable returns ErrNotApplicable for a report of changes.
 func (r *Report) isTable() error {
 	if !r.Incremental() {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: it is a report of changes; apply it to a full report first", r.Key, ErrUnsuited)
+	return fmt.Errorf("%s: %w: it is a report of changes; apply it to a full report first", r.Key, ErrNotApplicable)
 }
 
 // Apply applies incremental reports to a full report of the same configuration. The result is the
@@ -45,7 +45,7 @@ func (r *Report) isTable() error {
 //
 // Windows may be given in any order; those that end before the full report are skipped. Without any
 // other window the result is the full report. Errors: ErrNotJoined if a window is missing, or does
-// not belong to the report; ErrLost if a window states a gap; ErrUnsuited if the full report has no
+// not belong to the report; ErrLost if a window states a gap; ErrNotApplicable if the full report has no
 // position of the journal, or a column is missing.
 //
 // Source: spec inventory-report.md, sections 5.5a and 5.6.
@@ -89,11 +89,11 @@ func (a *Applied) check(windows []*Report) error {
 	full := a.full
 	switch s := full.Summary; {
 	case full.Incremental():
-		return fmt.Errorf("%s: %w: it is a report of changes; name a full report first", full.Key, ErrUnsuited)
+		return fmt.Errorf("%s: %w: it is a report of changes; name a full report first", full.Key, ErrNotApplicable)
 	case s == nil || s.Journal == nil || s.Filter == nil:
-		return fmt.Errorf("%s: %w: it does not say where the journal of the bucket stood: it was made before the configuration had incremental reports, or by another program", full.Key, ErrUnsuited)
+		return fmt.Errorf("%s: %w: it does not say where the journal of the bucket stood: it was made before the configuration had incremental reports, or by another program", full.Key, ErrNotApplicable)
 	case !full.Has(stocktake.FieldKey):
-		return fmt.Errorf("%s: %w: it has no column Key", full.Key, ErrUnsuited)
+		return fmt.Errorf("%s: %w: it has no column Key", full.Key, ErrNotApplicable)
 	}
 	if err := a.join(windows); err != nil {
 		return err
@@ -103,7 +103,7 @@ func (a *Applied) check(windows []*Report) error {
 		return nil
 	}
 	a.versions = full.Has(stocktake.FieldVersionID)
-	if err := a.suits(a.windows[0]); err != nil {
+	if err := a.checkColumns(a.windows[0]); err != nil {
 		return err
 	}
 	for _, f := range full.Columns {
@@ -125,9 +125,9 @@ func (a *Applied) join(windows []*Report) error {
 	for _, w := range windows {
 		switch {
 		case !w.Incremental():
-			return fmt.Errorf("%s: %w: it is a full report; apply takes only one, the first", w.Key, ErrUnsuited)
+			return fmt.Errorf("%s: %w: it is a full report; apply takes only one, the first", w.Key, ErrNotApplicable)
 		case w.Summary == nil || w.Summary.Window == nil:
-			return fmt.Errorf("%s: %w: it has no summary that says which changes it has", w.Key, ErrUnsuited)
+			return fmt.Errorf("%s: %w: it has no summary that says which changes it has", w.Key, ErrNotApplicable)
 		case w.Summary.Bucket != s.Bucket || w.Summary.Configuration != s.Configuration:
 			return fmt.Errorf("%s: %w: it is of configuration %s of bucket %s, the full report of %s of %s", w.Key, ErrNotJoined,
 				w.Summary.Configuration, w.Summary.Bucket, s.Configuration, s.Bucket)
@@ -179,15 +179,15 @@ func (a *Applied) join(windows []*Report) error {
 	return nil
 }
 
-// suits checks that the windows have the columns that are needed.
-func (a *Applied) suits(w *Report) error {
+// checkColumns checks that the windows have the columns that are needed.
+func (a *Applied) checkColumns(w *Report) error {
 	needed := []stocktake.Field{stocktake.FieldKey, stocktake.FieldSequenceNumber, stocktake.FieldRecordType}
 	if a.versions {
 		needed = append(needed, stocktake.FieldVersionID, stocktake.FieldIsDeleteMarker)
 	}
 	for _, f := range needed {
 		if !w.Has(f) {
-			return fmt.Errorf("%s: %w: the windows lack the column %s", w.Key, ErrUnsuited, f)
+			return fmt.Errorf("%s: %w: the windows lack the column %s", w.Key, ErrNotApplicable, f)
 		}
 	}
 	filter := *a.full.Summary.Filter
@@ -206,10 +206,10 @@ func (a *Applied) suits(w *Report) error {
 		}
 		filtered = true
 		if !w.Has(c.column) {
-			return fmt.Errorf("%s: %w: the configuration filters by %s, and the windows lack the column %s", w.Key, ErrUnsuited, c.name, c.column)
+			return fmt.Errorf("%s: %w: the configuration filters by %s, and the windows lack the column %s", w.Key, ErrNotApplicable, c.name, c.column)
 		}
 		if a.versions {
-			return fmt.Errorf("%s: %w: the configuration filters versions by %s: the latest version is unknown without the versions that the filter leaves out", w.Key, ErrUnsuited, c.name)
+			return fmt.Errorf("%s: %w: the configuration filters versions by %s: the latest version is unknown without the versions that the filter leaves out", w.Key, ErrNotApplicable, c.name)
 		}
 	}
 	if filtered {

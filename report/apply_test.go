@@ -249,7 +249,7 @@ func TestChangesAreNotATable(t *testing.T) {
 	_, after := report.Diff(t.Context(), full, windows[0], report.DiffOptions{}, nil)
 	_, sums := windows[0].AddUp(t.Context(), report.AddUpOptions{})
 	for what, err := range map[string]error{"convert": convert, "diff before": before, "diff after": after, "add up": sums} {
-		if !errors.Is(err, report.ErrUnsuited) || !strings.Contains(err.Error(), windows[0].Key) {
+		if !errors.Is(err, report.ErrNotApplicable) || !strings.Contains(err.Error(), windows[0].Key) {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
@@ -320,60 +320,60 @@ func TestApplyRefuses(t *testing.T) {
 		},
 		{
 			"windows as the full report", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) { return w[0], w[1:] }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "name a full report first"},
 		},
 		{"a full report as a window", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) {
 			return f, append(w, f)
-		}), report.ErrUnsuited, []string{whole, "it is a full report"}},
+		}), report.ErrNotApplicable, []string{whole, "it is a full report"}},
 		{"a full report without a summary", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) {
 			f.Summary = nil
 			return f, w
-		}), report.ErrUnsuited, []string{whole, "where the journal of the bucket stood"}},
+		}), report.ErrNotApplicable, []string{whole, "where the journal of the bucket stood"}},
 		{
 			"a full report before there was a journal", false, written(func(s *series) { s.full.Journal = nil }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{whole, "before the configuration had incremental reports"},
 		},
 		{
 			"a full report whose filter is not known", false, written(func(s *series) { s.full.Filter = nil }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{whole},
 		},
 		{"a window without a summary", false, opened(func(f *report.Report, w []*report.Report) (*report.Report, []*report.Report) {
 			w[1].Summary = nil
 			return f, w
-		}), report.ErrUnsuited, []string{w1, "no summary"}},
+		}), report.ErrNotApplicable, []string{w1, "no summary"}},
 		{
 			"no sequence numbers", false, written(func(s *series) { s.incremental = without(s.incremental, stocktake.FieldSequenceNumber) }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "lack the column SequenceNumber"},
 		},
 		{
 			"no record types", true, written(func(s *series) { s.incremental = without(s.incremental, stocktake.FieldRecordType) }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "lack the column RecordType"},
 		},
 		{"windows of current versions", true, written(func(s *series) {
 			s.incremental = without(without(s.incremental, stocktake.FieldVersionID), stocktake.FieldIsDeleteMarker)
-		}), report.ErrUnsuited, []string{w0, "lack the column VersionId"}},
+		}), report.ErrNotApplicable, []string{w0, "lack the column VersionId"}},
 		{
 			"filtered by class", false, written(func(s *series) { s.full.Filter.StorageClass = []stocktake.StorageClass{stocktake.Standard} }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "filters by storage class", "lack the column StorageClass"},
 		},
 		{"filtered by size", false, written(func(s *series) {
 			s.full.Filter.LowerSizeBound = 1
 			s.incremental = without(s.incremental, stocktake.FieldSize)
-		}), report.ErrUnsuited, []string{w0, "filters by size", "lack the column Size"}},
+		}), report.ErrNotApplicable, []string{w0, "filters by size", "lack the column Size"}},
 		{
 			"filtered by time", false, written(func(s *series) { s.full.Filter.LastModifyEndTimeStamp = start }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "filters by time of modification", "lack the column LastModifiedDate"},
 		},
 		{
 			"all versions, filtered", true, written(func(s *series) { s.full.Filter.UpperSizeBound = 100 }),
-			report.ErrUnsuited,
+			report.ErrNotApplicable,
 			[]string{w0, "filters versions by size", "the latest version is unknown"},
 		},
 		{"an update of a version that is not there", true, written(func(s *series) {
@@ -400,7 +400,7 @@ func TestApplyRefuses(t *testing.T) {
 					t.Error(e)
 				}
 			}
-			for _, is := range []error{report.ErrNotJoined, report.ErrLost, report.ErrUnsuited} {
+			for _, is := range []error{report.ErrNotJoined, report.ErrLost, report.ErrNotApplicable} {
 				if errors.Is(err, is) != (is == c.is) {
 					t.Errorf("%v: is %v: %t", err, is, errors.Is(err, is))
 				}

@@ -19,7 +19,7 @@ var tenColumns = []stocktake.Field{
 func BenchmarkVerify(b *testing.B) {
 	const n = 200_000
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	write(b, dst, report.Limits{Rows: n / 4}, tenColumns, membucket.Records(n))
+	write(b, dst, report.Limits{Rows: n / 4}, tenColumns, membucket.UniformRecords(n))
 	b.ReportAllocs()
 	for b.Loop() {
 		v, err := report.Verify(b.Context(), dst, directory+report.ManifestName, report.VerifyOptions{})

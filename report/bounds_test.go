@@ -34,7 +34,7 @@ func TestFilesAreBounded(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dst := membucket.New(nil, "reports").Bucket("reports")
-			write(t, dst, report.Limits{}, tenColumns, membucket.Records(1000))
+			write(t, dst, report.Limits{}, tenColumns, membucket.UniformRecords(1000))
 			b := &endlessBucket{Bucket: dst, key: tt.key, head: tt.head, again: tt.again}
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)

@@ -11,8 +11,8 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// encodeAtOnce is how many records are encoded at once.
-const encodeAtOnce = 512
+// encodeBatch is how many records are encoded at once.
+const encodeBatch = 512
 
 // A pieceEncoder encodes the rows of a range as pieces.
 type pieceEncoder struct {
@@ -122,7 +122,7 @@ func (p *pieceEncoder) add(r *stocktake.Record) error {
 	kept := *r
 	kept.Key, kept.VersionID, kept.ETag.Text = p.keep(r.Key), p.keep(r.VersionID), p.keep(r.ETag.Text)
 	p.batch = append(p.batch, kept)
-	if len(p.batch) < encodeAtOnce {
+	if len(p.batch) < encodeBatch {
 		return nil
 	}
 	return p.flush()

@@ -67,7 +67,7 @@ func keysOf(t tb, b report.Bucket) (keys []string) {
 func TestConvert(t *testing.T) {
 	defer report.SetPartRows(9)()
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 25, true)
+		records := membucket.RandomRecords(t, 25, true)
 		format := func() report.Format { return rapid.SampledFrom(everyFormat()).Draw(t, "format") }
 		limits := func() report.Limits {
 			return report.Limits{Rows: rapid.Int64Range(1, 40).Draw(t, "rows"), PieceRows: rapid.Int64Range(1, 5).Draw(t, "piece")}
@@ -125,7 +125,7 @@ func TestConvert(t *testing.T) {
 
 // Whatever write fails, nothing is left behind.
 func TestConvertFails(t *testing.T) {
-	from := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{PieceRows: 100}, tenColumns, membucket.Records(1000))
+	from := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{PieceRows: 100}, tenColumns, membucket.UniformRecords(1000))
 	for n := 1; ; n++ {
 		to := newTarget()
 		to.fails = n
@@ -146,7 +146,7 @@ func TestConvertFails(t *testing.T) {
 }
 
 func TestConvertRefuses(t *testing.T) {
-	records := membucket.Records(100)
+	records := membucket.UniformRecords(100)
 	from := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{}, tenColumns, records)
 	to := newTarget()
 	if _, err := report.Convert(t.Context(), from, to, report.ConvertOptions{}); err != nil {

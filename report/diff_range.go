@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// changesAtOnce is how many changes one goroutine hands to another at once.
-const changesAtOnce = 256
+// changesBatch is how many changes one goroutine hands to another at once.
+const changesBatch = 256
 
 // A comparer compares the rows of one range.
 type comparer struct {
@@ -157,7 +157,7 @@ func (c *comparer) report(kind ChangeKind, old, new *Row) error {
 
 func (c *comparer) add(change Change) error {
 	c.found.list = append(c.found.list, change)
-	if len(c.found.list) < changesAtOnce {
+	if len(c.found.list) < changesBatch {
 		return nil
 	}
 	full := c.found

@@ -144,7 +144,7 @@ func diff(t tb, before, after report.Rows, opts report.DiffOptions) ([]string, *
 func TestDiff(t *testing.T) {
 	defer report.SetPartRows(7)()
 	rapid.Check(t, func(t *rapid.T) {
-		before := membucket.Bucketful(t, 25, true)
+		before := membucket.RandomRecords(t, 25, true)
 		if !rapid.Bool().Draw(t, "versions") {
 			before = slices.CompactFunc(before, func(a, b stocktake.Record) bool { return bytes.Equal(a.Key, b.Key) })
 			for i := range before {
@@ -269,7 +269,7 @@ func TestDiffWithAndWithoutVersions(t *testing.T) {
 // Rows that are not in order, and an index that lies, are errors, not changes.
 func TestDiffRefuses(t *testing.T) {
 	defer report.SetPartRows(100)()
-	records := membucket.Records(1000)
+	records := membucket.UniformRecords(1000)
 	good := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{Rows: 400, PieceRows: 50}, tenColumns, records)
 	none := func(*report.Change) error { return nil }
 
@@ -330,7 +330,7 @@ func (l list) Read(_ context.Context, q report.Query) iter.Seq2[*report.Row, err
 // A report is compared with the rows that it was made from.
 func TestDiffAgainstRows(t *testing.T) {
 	defer report.SetPartRows(100)()
-	records := membucket.Records(1000)
+	records := membucket.UniformRecords(1000)
 	r := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{Rows: 400, PieceRows: 50}, tenColumns, records)
 	if got, sum := diff(t, r, list(records), report.DiffOptions{}); len(got) > 0 || !sum.Equal() || sum.Same != 1000 {
 		t.Errorf("%v, %+v", got, sum)
@@ -343,7 +343,7 @@ func TestDiffAgainstRows(t *testing.T) {
 
 // Split covers all keys with ranges of about equally many rows.
 func TestSplit(t *testing.T) {
-	records := membucket.Records(10_000)
+	records := membucket.UniformRecords(10_000)
 	r := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{Rows: 2500, PieceRows: 100}, tenColumns, records)
 	for _, n := range []int{0, 1, 2, 3, 7, 1000} {
 		parts := r.Split(n)

@@ -122,7 +122,7 @@ func TestVerifyFindsDamagedParquet(t *testing.T) {
 		t.Fatal(err)
 	}
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	writeAs(t, f, dst, report.Limits{Rows: 100, PieceRows: 30}, allColumns, membucket.Records(250))
+	writeAs(t, f, dst, report.Limits{Rows: 100, PieceRows: 30}, allColumns, membucket.UniformRecords(250))
 	verify := func() *report.Verification {
 		t.Helper()
 		v, err := report.Verify(t.Context(), dst, directory+report.ManifestName, report.VerifyOptions{})

@@ -41,7 +41,7 @@ func TestVerifyStopsAtBombs(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dst := membucket.New(nil, "reports").Bucket("reports")
-			rep := write(t, dst, report.Limits{}, tenColumns, membucket.Records(100))
+			rep := write(t, dst, report.Limits{}, tenColumns, membucket.UniformRecords(100))
 			b := &bombBucket{Bucket: dst, key: rep.Manifest.Files[0].Key, head: tt.head, again: tt.again}
 			var v *report.Verification
 			took := allocated(func() {
@@ -102,7 +102,7 @@ func TestVerifyFindsAnotherSchema(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := membucket.New(nil, "reports").Bucket("reports")
-			rep := write(t, dst, report.Limits{Rows: 40}, tenColumns, membucket.Records(100))
+			rep := write(t, dst, report.Limits{Rows: 40}, tenColumns, membucket.UniformRecords(100))
 			rep.Manifest.FileSchema = edit(rep.Manifest.FileSchema)
 			raw := rep.Manifest.AppendJSON(nil)
 			dst.Write(rep.Key, raw)
@@ -147,7 +147,7 @@ func TestRollupIsBounded(t *testing.T) {
 	for _, part := range []string{"{}", "null", "[]", "1"} {
 		raw := []byte(`{"version":1,"prefixes":[` + strings.Repeat(part+",", rollup.MaxSize/(len(part)+1)-100) + part + `]}`)
 		dst := membucket.New(nil, "reports").Bucket("reports")
-		rep := write(t, dst, report.Limits{}, tenColumns, membucket.Records(10))
+		rep := write(t, dst, report.Limits{}, tenColumns, membucket.UniformRecords(10))
 		dst.Write(directory+report.RollupName, raw)
 		rep.Summary.Rollup = report.DescribeRollup(raw)
 		dst.Write(directory+report.SummaryName, marshal(t, rep.Summary))

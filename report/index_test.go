@@ -18,7 +18,7 @@ import (
 // without an index.
 func TestRowsFrom(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 30, true)
+		records := membucket.RandomRecords(t, 30, true)
 		dst := membucket.New(nil, "reports").Bucket("reports")
 		limits := report.Limits{Rows: rapid.Int64Range(1, 40).Draw(t, "rows"), PieceRows: rapid.Int64Range(1, 5).Draw(t, "piece")}
 		rep := write(t, dst, limits, allColumns, records)
@@ -59,7 +59,7 @@ func TestRowsFrom(t *testing.T) {
 // A key is found by reading a piece, not a shard, and no other shard.
 func TestRowsFromReadsLittle(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	records := membucket.Records(60_000)
+	records := membucket.UniformRecords(60_000)
 	rep := write(t, dst, report.Limits{Rows: 20_000, PieceRows: 1000}, tenColumns, records)
 	counted := &countingBucket{Bucket: dst}
 	rep, err := report.Open(t.Context(), counted, rep.Key)
@@ -162,7 +162,7 @@ func TestIndexIsBounded(t *testing.T) {
 // writer makes.
 func TestJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 20, true)
+		records := membucket.RandomRecords(t, 20, true)
 		for _, f := range everyFormat() {
 			size := rapid.IntRange(1, 6).Draw(t, "piece")
 			var want bytes.Buffer

@@ -14,7 +14,7 @@ import (
 // The values of a row are read back unchanged, column by column.
 func TestRowsReadBack(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 8, true)
+		records := membucket.RandomRecords(t, 8, true)
 		store := membucket.New(nil, "reports")
 		rep := write(t, store.Bucket("reports"), report.Limits{Rows: 5}, allColumns, records)
 		var got []stocktake.Record

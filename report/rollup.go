@@ -57,7 +57,7 @@ type AddUpOptions struct {
 // AddUp reads all rows and adds them up. Its memory does not grow with the
 // report. Rows need not be in order, but take longer if they are not. A column
 // that the report lacks counts as 0: without Size all objects are empty. A report of
-// changes is ErrUnsuited.
+// changes is ErrNotApplicable.
 func (r *Report) AddUp(ctx context.Context, opts AddUpOptions) (*rollup.Rollup, error) {
 	if err := r.isTable(); err != nil {
 		return nil, err

@@ -19,7 +19,7 @@ func TestAddUpIsTheRollup(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
-				records := membucket.Bucketful(t, 20, rapid.Bool().Draw(t, "versions"))
+				records := membucket.RandomRecords(t, 20, rapid.Bool().Draw(t, "versions"))
 				dst := membucket.New(nil, "reports").Bucket("reports")
 				rep := writeAs(t, f, dst, report.Limits{Rows: 7}, allColumns, records)
 				want, err := rep.ReadRollup(t.Context())
@@ -41,7 +41,7 @@ func TestAddUpIsTheRollup(t *testing.T) {
 // Rows in any order, as in reports that OSS makes, are added up the same.
 func TestAddUpOfUnsortedRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 20, false)
+		records := membucket.RandomRecords(t, 20, false)
 		dst := membucket.New(nil, "reports").Bucket("reports")
 		want, err := write(t, dst, report.Limits{}, allColumns, records).AddUp(t.Context(), report.AddUpOptions{})
 		if err != nil {
@@ -63,7 +63,7 @@ func TestAddUpOfUnsortedRows(t *testing.T) {
 
 func TestReadRollupErrors(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	rep := write(t, dst, report.Limits{}, allColumns, membucket.Records(10))
+	rep := write(t, dst, report.Limits{}, allColumns, membucket.UniformRecords(10))
 	good := body(t, dst, directory+report.RollupName)
 	for name, raw := range map[string][]byte{"cut off": good[:len(good)-1], "another byte": append(append([]byte(nil), good[:9]...), append([]byte("9"), good[10:]...)...), "empty": {}} {
 		dst.Write(directory+report.RollupName, raw)

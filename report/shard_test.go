@@ -25,7 +25,7 @@ import (
 // none is empty.
 func TestShards(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 12, true)
+		records := membucket.RandomRecords(t, 12, true)
 		limits := report.Limits{
 			Rows:  rapid.Int64Range(0, 6).Draw(t, "rows"),
 			Bytes: rapid.SampledFrom([]int64{0, 1, 300, 700, 5000}).Draw(t, "bytes"),
@@ -98,7 +98,7 @@ func gunzip(t tb, b []byte) []byte {
 
 func TestShardWriterPassesErrorsOn(t *testing.T) {
 	boom := errors.New("boom")
-	records := membucket.Records(5000)
+	records := membucket.UniformRecords(5000)
 	for _, healthy := range []int{0, 1, 100_000} { // bytes before the error
 		w := newShardWriter(t, csvgz.Format, tenColumns, report.Limits{})
 		err := w.Begin(&brokenWriter{healthy, boom})
@@ -126,7 +126,7 @@ func TestShardWriterPassesErrorsOn(t *testing.T) {
 
 // Rows that belong to no shard are an error, not lost.
 func TestShardWriterWantsBegin(t *testing.T) {
-	records := membucket.Records(5000)
+	records := membucket.UniformRecords(5000)
 	for _, finish := range []func(*report.ShardWriter){
 		func(w *report.ShardWriter) { w.End() },
 		func(w *report.ShardWriter) { w.Drop(); w.Drop() },
@@ -163,7 +163,7 @@ func (w *brokenWriter) Write(p []byte) (int, error) {
 
 func TestShardWriterDoesNotAllocate(t *testing.T) {
 	w := newShardWriter(t, csvgz.Format, tenColumns, report.Limits{})
-	records := membucket.Records(1000)
+	records := membucket.UniformRecords(1000)
 	if err := w.Begin(io.Discard); err != nil {
 		t.Fatal(err)
 	}

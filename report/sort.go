@@ -104,8 +104,8 @@ func (s *sorter) flush(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	batch := make([]stocktake.Record, 0, encodeAtOnce)
-	for some := range slices.Chunk(s.order, encodeAtOnce) {
+	batch := make([]stocktake.Record, 0, encodeBatch)
+	for some := range slices.Chunk(s.order, encodeBatch) {
 		batch = batch[:0]
 		for _, i := range some {
 			batch = append(batch, s.records[i])

@@ -27,7 +27,7 @@ func shuffled(t *testing.T, f report.Format, records []stocktake.Record) *report
 
 // records with several versions each, newest first.
 func versioned(n int64) []stocktake.Record {
-	records := membucket.Records(n)
+	records := membucket.UniformRecords(n)
 	for i := range records {
 		r := &records[i]
 		r.VersionID, r.IsLatest = []byte{'v', byte('9' - i%3)}, i%3 == 0

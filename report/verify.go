@@ -117,12 +117,12 @@ func Verify(ctx context.Context, b Bucket, manifest string, opts VerifyOptions) 
 		}
 		switch {
 		case opts.Hashes:
-			v.hashed(shards)
+			v.sumHashed(shards)
 		case v.rep.Incremental():
-			v.acrossWindow(shards)
+			v.compareWindowFiles(shards)
 		default:
-			v.across(shards)
-			v.totals(shards)
+			v.compareShards(shards)
+			v.checkTotals(shards)
 			v.compareRollup(shards)
 		}
 	}
@@ -135,7 +135,7 @@ type verifier struct {
 	out *Verification
 
 	claimed  *rollup.Rollup // manifest.rollup; nil: there is none to compare with
-	sums     partSum        // of the rows
+	sums     rollupMerger   // of the rows
 	progress progress
 }
 

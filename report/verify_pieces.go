@@ -31,30 +31,30 @@ func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
 	return pieces
 }
 
-// pieceKey compares the key of row n, from 1, with the index if a piece begins
+// checkPieceKey compares the key of row n, from 1, with the index if a piece begins
 // there.
-func (c *shardCheck) pieceKey(key []byte, n int64) {
-	if len(c.ahead) == 0 || c.ahead[0].Row != n-1 {
+func (c *shardCheck) checkPieceKey(key []byte, n int64) {
+	if len(c.nextPieces) == 0 || c.nextPieces[0].Row != n-1 {
 		return
 	}
-	if got := string(AppendKey(nil, key)); got != c.ahead[0].FirstKey {
-		c.find(CheckPieces, n, "the key is %.200q, the summary says %.200q", got, c.ahead[0].FirstKey)
+	if got := string(AppendKey(nil, key)); got != c.nextPieces[0].FirstKey {
+		c.find(CheckPieces, n, "the key is %.200q, the summary says %.200q", got, c.nextPieces[0].FirstKey)
 	}
-	c.ahead = c.ahead[1:]
+	c.nextPieces = c.nextPieces[1:]
 }
 
-// places reads the first row of each piece from where the index says that it
+// checkPieces reads the first row of each piece from where the index says that it
 // begins, unless the shard itself says where its pieces begin: then their first
 // keys have been compared as the rows were read. The index of a file that is
 // damaged is not checked.
-func (c *shardCheck) places(ctx context.Context, reader format.Reader, f *summedFile, pieces []stocktake.SummaryPiece) error {
+func (c *shardCheck) checkPieces(ctx context.Context, reader format.Reader, f *summedFile, pieces []stocktake.SummaryPiece) error {
 	for _, f := range c.findings {
 		if f.Check == CheckFormat || f.Check == CheckSize {
 			return nil
 		}
 	}
-	if len(c.ahead) > 0 {
-		c.find(CheckPieces, 0, "a piece at row %d of %d", c.ahead[0].Row+1, c.rows)
+	if len(c.nextPieces) > 0 {
+		c.find(CheckPieces, 0, "a piece at row %d of %d", c.nextPieces[0].Row+1, c.rows)
 	}
 	if indexed, ok := reader.(format.Indexed); ok {
 		for _, p := range pieces {

@@ -34,7 +34,7 @@ type damaged struct {
 var damages = map[string]func(d *damaged) bool{
 	"a flipped bit": func(d *damaged) bool {
 		d.file = d.anyShard().Key
-		raw := slices.Clone(contentOf(d.t, d.dst, d.file))
+		raw := slices.Clone(body(d.t, d.dst, d.file))
 		bit := rapid.IntRange(0, 8*len(raw)-1).Draw(d.t, "bit")
 		raw[bit/8] ^= 1 << (bit % 8)
 		d.dst.Write(d.file, raw)
@@ -42,7 +42,7 @@ var damages = map[string]func(d *damaged) bool{
 	},
 	"a shard cut off": func(d *damaged) bool {
 		d.file = d.anyShard().Key
-		raw := contentOf(d.t, d.dst, d.file)
+		raw := body(d.t, d.dst, d.file)
 		d.dst.Write(d.file, raw[:rapid.IntRange(0, len(raw)-1).Draw(d.t, "left")])
 		return true
 	},
@@ -105,8 +105,8 @@ var damages = map[string]func(d *damaged) bool{
 			return false
 		}
 		first, second := d.rep.Manifest.Files[0].Key, d.rep.Manifest.Files[1].Key
-		raw := contentOf(d.t, d.dst, first)
-		d.dst.Write(first, contentOf(d.t, d.dst, second))
+		raw := body(d.t, d.dst, first)
+		d.dst.Write(first, body(d.t, d.dst, second))
 		d.dst.Write(second, raw)
 		d.file = second
 		return true
@@ -114,22 +114,22 @@ var damages = map[string]func(d *damaged) bool{
 	"a manifest with another size": func(d *damaged) bool {
 		f := d.anyShard()
 		f.Size++
-		return d.lie()
+		return d.writeManifest()
 	},
 	"a manifest with another MD5": func(d *damaged) bool {
 		f := d.anyShard()
 		f.MD5 = strings.Repeat("0", 32)
-		return d.lie()
+		return d.writeManifest()
 	},
 	"a manifest that lacks a shard": func(d *damaged) bool {
 		d.rep.Manifest.Files = d.rep.Manifest.Files[1:]
-		d.lie()
+		d.writeManifest()
 		d.file = ""
 		return true
 	},
 	"a manifest with another bucket": func(d *damaged) bool {
 		d.rep.Manifest.SourceBucket = "videos"
-		return d.lie()
+		return d.writeManifest()
 	},
 	"a roll-up that lies": func(d *damaged) bool {
 		sums, err := d.rep.ReadRollup(d.t.Context())
@@ -155,7 +155,7 @@ var damages = map[string]func(d *damaged) bool{
 	},
 	"a flipped bit of the roll-up": func(d *damaged) bool {
 		d.file = directory + report.RollupName
-		raw := slices.Clone(contentOf(d.t, d.dst, d.file))
+		raw := slices.Clone(body(d.t, d.dst, d.file))
 		raw[rapid.IntRange(0, len(raw)-1).Draw(d.t, "byte")] ^= 1
 		d.dst.Write(d.file, raw)
 		return true
@@ -209,8 +209,8 @@ func (d *damaged) rewrite(i int, records []stocktake.Record) {
 	d.writeDocuments()
 }
 
-// lie writes the changed manifest with its checksum.
-func (d *damaged) lie() bool {
+// writeManifest writes the changed manifest with its checksum.
+func (d *damaged) writeManifest() bool {
 	d.file = directory + report.SummaryName // which does not agree
 	raw := d.rep.Manifest.AppendJSON(nil)
 	d.dst.Write(directory+report.ManifestName, raw)
@@ -220,7 +220,7 @@ func (d *damaged) lie() bool {
 
 func (d *damaged) writeDocuments() {
 	file := d.file
-	d.lie()
+	d.writeManifest()
 	d.file = file
 	d.dst.Write(directory+report.SummaryName, marshal(d.t, d.rep.Summary))
 }
@@ -233,20 +233,6 @@ func (d *damaged) rewriteRollup(raw []byte) {
 	d.writeDocuments()
 }
 
-func contentOf(t tb, b report.Bucket, key string) []byte {
-	t.Helper()
-	f, err := b.Open(t.Context(), key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	raw, err := io.ReadAll(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return raw
-}
-
 // In every format, a report verifies as it was written, and any damage is found at
 // its place.
 func TestVerifyFindsAnyDamage(t *testing.T) {
@@ -256,7 +242,7 @@ func TestVerifyFindsAnyDamage(t *testing.T) {
 			rapid.Check(t, func(t *rapid.T) {
 				damage := damages[rapid.SampledFrom(names).Draw(t, "damage")]
 				versions := rapid.Bool().Draw(t, "versions")
-				records := membucket.Bucketful(t, 20, versions)
+				records := membucket.RandomRecords(t, 20, versions)
 				if len(records) == 0 {
 					t.Skip("no records")
 				}
@@ -285,7 +271,7 @@ func TestVerifyFindsAnyDamage(t *testing.T) {
 // Hashes alone find changed bytes, and nothing else.
 func TestVerifyHashes(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
-	rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.Records(1000))
+	rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.UniformRecords(1000))
 	told := int64(-1) // the report is smaller than a step of the progress
 	check := func() *report.Verification {
 		v, err := report.Verify(t.Context(), dst, rep.Key, report.VerifyOptions{Hashes: true, Progress: func(n int64) { told = n }})
@@ -338,7 +324,7 @@ func TestVerifyRollup(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			dst := membucket.New(nil, "reports").Bucket("reports")
-			rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.Records(1000))
+			rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.UniformRecords(1000))
 			sums, err := rep.ReadRollup(t.Context())
 			if err != nil {
 				t.Fatal(err)

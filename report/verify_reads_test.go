@@ -14,7 +14,7 @@ func TestShardsAreReadOnce(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {
 			dst := membucket.New(nil, "reports").Bucket("reports")
-			records := membucket.Records(60_000)
+			records := membucket.UniformRecords(60_000)
 			rep := writeAs(t, f, dst, report.Limits{Rows: 40_000, PieceRows: 10_000}, tenColumns, records)
 			shards, size := len(rep.Manifest.Files), int64(0)
 			for _, f := range rep.Manifest.Files {

@@ -62,7 +62,7 @@ func (v *verifier) compareRollup(shards []*shardCheck) {
 		}
 		sorted = sorted && !c.disorder
 	}
-	differences, unchecked := rollup.Compare(v.claimed, v.whole(), v.rep.Columns, sorted)
+	differences, unchecked := rollup.Compare(v.claimed, v.mergedRollup(), v.rep.Columns, sorted)
 	for _, d := range differences {
 		v.find(v.rep.sibling(RollupName), CheckRollup, "%s", d)
 	}
@@ -83,9 +83,9 @@ func (v *verifier) newBuilder() *rollup.Builder {
 	return rollup.New(opts)
 }
 
-// A partSum merges the roll-ups of shards in the order of the report, while
+// A rollupMerger merges the roll-ups of shards in the order of the report, while
 // they are made in any order.
-type partSum struct {
+type rollupMerger struct {
 	mu      sync.Mutex
 	next    int
 	sum     *rollup.Rollup
@@ -93,7 +93,7 @@ type partSum struct {
 }
 
 // add adds the roll-up of the shard with the number given.
-func (s *partSum) add(number int, part *rollup.Rollup) {
+func (s *rollupMerger) add(number int, part *rollup.Rollup) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.waiting == nil {
@@ -110,8 +110,8 @@ func (s *partSum) add(number int, part *rollup.Rollup) {
 	}
 }
 
-// whole returns the roll-up of all shards.
-func (v *verifier) whole() *rollup.Rollup {
+// mergedRollup returns the roll-up of all shards.
+func (v *verifier) mergedRollup() *rollup.Rollup {
 	sum := v.sums.sum
 	if sum == nil { // there are no shards
 		sum = v.newBuilder().Part()

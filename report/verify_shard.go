@@ -35,14 +35,14 @@ type shardCheck struct {
 	disorder    bool   // keys do not ascend
 	repeats     repeats
 
-	ahead []stocktake.SummaryPiece // pieces of the index that begin after the rows read so far
+	nextPieces []stocktake.SummaryPiece // pieces of the index that begin after the rows read so far
 }
 
 // run reads and checks the shard. Faults of the shard are findings; the error is
 // one of the bucket or the context.
 func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	pieces := c.checkIndex()
-	c.ahead = pieces
+	c.nextPieces = pieces
 	stored := newSummedFile(c.rep.bucket, c.file, pieces, c.progress)
 	defer stored.end()
 	err := reader.Open(ctx, stored, format.Place{})
@@ -65,7 +65,7 @@ func (c *shardCheck) run(ctx context.Context, reader format.Reader) error {
 	if err := c.compare(stored); err != nil {
 		return errors.Join(err, reader.Close())
 	}
-	if err := c.places(ctx, reader, stored, pieces); err != nil {
+	if err := c.checkPieces(ctx, reader, stored, pieces); err != nil {
 		return errors.Join(err, reader.Close())
 	}
 	if err := reader.Close(); err != nil {
@@ -148,7 +148,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 	if row.Bucket != nil && string(row.Bucket) != c.rep.Manifest.SourceBucket {
 		c.find(CheckRow, n, "bucket %.80q, the manifest says %q", row.Bucket, c.rep.Manifest.SourceBucket)
 	}
-	c.pieceKey(row.Key, n)
+	c.checkPieceKey(row.Key, n)
 	if len(row.Key) == 0 {
 		c.find(CheckRow, n, "the key is empty")
 	}
@@ -156,7 +156,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 		c.find(CheckRow, n, "the size is negative: %d", row.Size)
 	}
 	if c.rep.Incremental() {
-		c.change(row, n)
+		c.checkSequence(row, n)
 		return
 	}
 	if c.repeats.started == 0 {

@@ -33,7 +33,7 @@ func verify(t tb, b report.Bucket) *report.Verification {
 func TestVerifyFindsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")
-		records := membucket.Bucketful(t, 10, versions)
+		records := membucket.RandomRecords(t, 10, versions)
 		columns := allColumns[:rapid.IntRange(5, len(allColumns)).Draw(t, "columns")]
 		if !versions {
 			columns = append(columns[:2:2], columns[5:]...)
@@ -294,7 +294,7 @@ func TestVerifyErrors(t *testing.T) {
 	if _, err := report.Verify(t.Context(), dst, manifest, report.VerifyOptions{}); !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("no report: %v", err)
 	}
-	write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.Records(1000))
+	write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.UniformRecords(1000))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, err := report.Verify(ctx, dst, manifest, report.VerifyOptions{}); !errors.Is(err, context.Canceled) {

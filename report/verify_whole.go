@@ -8,9 +8,9 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// across checks the shards against each other: their order, and versions that
+// compareShards checks the shards against each other: their order, and versions that
 // appear in two of them.
-func (v *verifier) across(shards []*shardCheck) {
+func (v *verifier) compareShards(shards []*shardCheck) {
 	disorder, overflow := false, false
 	var before *shardCheck
 	var tail []uint64
@@ -67,8 +67,8 @@ func common(a, b []uint64) (n int) {
 	return n
 }
 
-// hashed sums up shards whose rows were not read.
-func (v *verifier) hashed(shards []*shardCheck) {
+// sumHashed sums up shards whose rows were not read.
+func (v *verifier) sumHashed(shards []*shardCheck) {
 	for _, c := range shards {
 		v.out.Findings = append(v.out.Findings, c.findings...)
 		v.out.Stored += c.stored
@@ -79,8 +79,8 @@ func (v *verifier) hashed(shards []*shardCheck) {
 	v.unchecked("rows, keys, pieces and totals: only sizes and hashes were asked for")
 }
 
-// totals adds up all shards and compares the totals with the summary.
-func (v *verifier) totals(shards []*shardCheck) {
+// checkTotals adds up all shards and compares the totals with the summary.
+func (v *verifier) checkTotals(shards []*shardCheck) {
 	var all Totals
 	var rows int64
 	for _, c := range shards {

@@ -8,9 +8,9 @@ import (
 // changes lie in the window.
 const CheckSequence Check = "sequence"
 
-// change checks the place of a change in the window. Files of OSS have no defined
+// checkSequence checks the place of a change in the window. Files of OSS have no defined
 // order, so only rows of one file are compared, unless the report has a summary.
-func (c *shardCheck) change(row *Row, n int64) {
+func (c *shardCheck) checkSequence(row *Row, n int64) {
 	m, ch := &c.rep.Manifest, &row.Change
 	if c.rep.Has(stocktake.FieldRecordTimestamp) && (ch.Time < m.StartTimestamp*1000 || ch.Time >= m.EndTimestamp*1000) {
 		c.find(CheckSequence, n, "RecordTimestamp is outside of the window")
@@ -30,9 +30,9 @@ func (c *shardCheck) change(row *Row, n int64) {
 	}
 }
 
-// acrossWindow checks the files of an incremental report against each other and
+// compareWindowFiles checks the files of an incremental report against each other and
 // against the summary.
-func (v *verifier) acrossWindow(shards []*shardCheck) {
+func (v *verifier) compareWindowFiles(shards []*shardCheck) {
 	last := uint64(0)
 	for _, c := range shards {
 		v.out.Findings = append(v.out.Findings, c.findings...)

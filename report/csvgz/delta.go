@@ -29,7 +29,7 @@ func newColumn(texts, codes *[256]uint32, more int) column {
 	}
 }
 
-func (l *column) reset() { l.value, l.long, l.row = nil, l.long[:0], never }
+func (l *column) reset() { l.value, l.long, l.row = nil, l.long[:0], noPosition }
 
 // keep copies value, which points into the batch.
 func (l *column) keep() {
@@ -49,7 +49,7 @@ func (c cursor) delta(e *Encoder, l *column, lead string, value []byte) cursor {
 			lead = ""
 		}
 		if len(value) > maxText {
-			return c.huge(e, l, value)
+			return c.longText(e, l, value)
 		}
 	}
 	prefix := commonPrefix(value, l.value)
@@ -180,8 +180,8 @@ func (l *column) remember(i int, text uint32) {
 // one. Longer ones, which no store makes, are literals only.
 const maxText = 1024
 
-// huge adds a value of any length. The next row is not compared with it.
-func (c cursor) huge(e *Encoder, l *column, value []byte) cursor {
+// longText adds a value of any length. The next row is not compared with it.
+func (c cursor) longText(e *Encoder, l *column, value []byte) cursor {
 	for part := range slices.Chunk(value, maxText) {
 		c = c.drain(e).forget(e).bytewise(e, l, part, 0, len(part))
 	}

@@ -53,8 +53,8 @@ const (
 
 	textKept = 16 << 10 // bytes of text that are kept when it is full; more than a row
 
-	// never is a position that no match reaches.
-	never = -1 << 40
+	// noPosition is a position that no match reaches.
+	noPosition = -1 << 40
 )
 
 // New returns an Encoder for reports of bucket with the given columns: Bucket, Key,
@@ -89,12 +89,12 @@ func (e *Encoder) Reset(w io.Writer) {
 	e.base, e.summed, e.crc = 0, 0, 0
 	e.cursor = cursor{}
 	e.distance, e.reach = 0, 0
-	e.rows, e.stored, e.lastRow = 0, 0, never
+	e.rows, e.stored, e.lastRow = 0, 0, noPosition
 	for i := range e.ops {
 		e.ops[i].reset()
 	}
 	for i := range e.days {
-		e.days[i] = day{number: noDay, pos: never}
+		e.days[i] = day{number: noDay, pos: noPosition}
 	}
 	e.paths.reset()
 	e.search.reset()

@@ -14,7 +14,7 @@ import (
 )
 
 func TestFormat(t *testing.T) {
-	sample := func(t *rapid.T) []stocktake.Record { return membucket.Bucketful(t, 20, true) }
+	sample := func(t *rapid.T) []stocktake.Record { return membucket.RandomRecords(t, 20, true) }
 	for name, f := range map[string]format.Format{"csvgz": csvgz.Format, "plain": csvgztest.Plain} {
 		t.Run(name, func(t *testing.T) { formattest.Run(t, f, sample) })
 	}

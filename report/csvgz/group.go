@@ -73,7 +73,7 @@ type group struct {
 	closed  bool // a column of many values follows
 	mask    uint64
 	last    *values // of the previous row
-	met     [32]values
+	entries [32]values
 }
 
 type values struct {
@@ -94,14 +94,14 @@ func newGroup(columns []stocktake.Field, closed bool) *group {
 }
 
 func (g *group) reset() {
-	for i := range g.met {
-		g.met[i].pos = never
+	for i := range g.entries {
+		g.entries[i].pos = noPosition
 	}
-	g.last = &g.met[0]
+	g.last = &g.entries[0]
 }
 
-// few adds the columns of g.
-func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
+// group adds the columns of g.
+func (c cursor) group(e *Encoder, g *group, r *stocktake.Record) cursor {
 	attributes := (attributesOf(r) | attrUsed) & g.mask
 	v := g.last
 	if v.attributes != attributes {
@@ -122,15 +122,15 @@ func (c cursor) few(e *Encoder, g *group, r *stocktake.Record) cursor {
 func (g *group) find(attributes uint64) *values {
 	i := attributes * 0x9e3779b97f4a7c15 >> 59
 	for _, i := range [...]uint64{i, i ^ 1} {
-		if g.met[i].attributes == attributes {
-			return &g.met[i]
+		if g.entries[i].attributes == attributes {
+			return &g.entries[i]
 		}
 	}
-	v := &g.met[i]
-	if other := &g.met[i^1]; other.pos < v.pos {
+	v := &g.entries[i]
+	if other := &g.entries[i^1]; other.pos < v.pos {
 		v = other
 	}
-	v.attributes, v.pos = attributes, never
+	v.attributes, v.pos = attributes, noPosition
 	v.n = len(g.appendText(v.text[:0], attributes))
 	return v
 }
@@ -139,7 +139,7 @@ func (g *group) find(attributes uint64) *values {
 func (g *group) appendText(b []byte, attributes uint64) []byte {
 	for _, f := range g.columns {
 		b = append(b, `","`...)
-		b = appendFew(b, f, attributes)
+		b = appendAttributes(b, f, attributes)
 	}
 	if g.closed {
 		b = append(b, `","`...)
@@ -147,7 +147,7 @@ func (g *group) appendText(b []byte, attributes uint64) []byte {
 	return b
 }
 
-func appendFew(b []byte, f stocktake.Field, attributes uint64) []byte {
+func appendAttributes(b []byte, f stocktake.Field, attributes uint64) []byte {
 	if attributes&(uint64(stocktake.MissingOf(f))<<attrMissing) != 0 {
 		return b
 	}

@@ -15,16 +15,16 @@ func (e *Encoder) since(c cursor, pos int64) int {
 // become literals.
 func (c cursor) match(e *Encoder, n, distance int) cursor {
 	if distance != e.distance {
-		c = c.turn(e, distance)
+		c = c.changeDistance(e, distance)
 	}
 	c.text += n
 	return c
 }
 
-// turn begins to hold back a match at another distance.
+// changeDistance begins to hold back a match at another distance.
 //
 //go:noinline
-func (c cursor) turn(e *Encoder, distance int) cursor {
+func (c cursor) changeDistance(e *Encoder, distance int) cursor {
 	if e.distance != 0 {
 		c = c.flush(e)
 	}

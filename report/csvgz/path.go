@@ -14,7 +14,7 @@ const (
 
 func (p *paths) reset() {
 	for i := range p {
-		p[i] = never
+		p[i] = noPosition
 	}
 }
 

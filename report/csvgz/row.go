@@ -52,7 +52,7 @@ func encodes(f stocktake.Field) bool {
 }
 
 func (o *op) reset() {
-	o.pos, o.null, o.z, o.datePos, o.date = never, never, never, never, [16]byte{}
+	o.pos, o.null, o.z, o.datePos, o.date = noPosition, noPosition, noPosition, noPosition, [16]byte{}
 	o.column.reset()
 	if o.group != nil {
 		o.group.reset()
@@ -68,16 +68,16 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 		o := &e.ops[i]
 		switch o.field {
 		case stocktake.FieldVersionID:
-			c = c.lead(e, o, r).delta(e, &o.column, "", r.VersionID)
+			c = c.separator(e, o, r).delta(e, &o.column, "", r.VersionID)
 		case stocktake.FieldSize:
-			c = c.lead(e, o, r)
+			c = c.separator(e, o, r)
 			if exists {
 				c = c.number(e, r.Size)
 			}
 		case stocktake.FieldLastModifiedDate:
 			c = c.time(e, o, r, r.LastModified)
 		case stocktake.FieldETag:
-			c = c.lead(e, o, r)
+			c = c.separator(e, o, r)
 			if exists {
 				c = c.etag(e, o, &r.ETag)
 			}
@@ -85,10 +85,10 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 			if exists && r.TransitionTime != 0 {
 				c = c.time(e, o, r, r.TransitionTime)
 			} else {
-				c = c.lead(e, o, r)
+				c = c.separator(e, o, r)
 			}
 		case stocktake.FieldCRC64:
-			c = c.lead(e, o, r)
+			c = c.separator(e, o, r)
 			if exists && r.HasCRC64 {
 				c = c.checksum(e, r.CRC64)
 			}
@@ -96,10 +96,10 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 			if r.LastAccess != 0 {
 				c = c.time(e, o, r, r.LastAccess)
 			} else {
-				c = c.lead(e, o, r).null(e, o)
+				c = c.separator(e, o, r).null(e, o)
 			}
 		case stocktake.FieldLastAccessTimestamp:
-			c = c.lead(e, o, r)
+			c = c.separator(e, o, r)
 			if r.LastAccess != 0 {
 				c = c.number(e, r.LastAccess)
 			} else {
@@ -107,23 +107,23 @@ func (c cursor) row(e *Encoder, r *stocktake.Record) cursor {
 			}
 		default:
 			if o.group != nil {
-				c = c.lead(e, o, r)
+				c = c.separator(e, o, r)
 			}
 		}
 	}
 	end := start - 2 // of the previous row
 	if start == 0 {
-		end = never
+		end = noPosition
 	}
 	e.text.put16(c.text, '"'|'\n'<<8)
 	e.lastRow = start
 	return c.match(e, 2, e.since(c, end))
 }
 
-// lead adds the text before a column of many values.
-func (c cursor) lead(e *Encoder, o *op, r *stocktake.Record) cursor {
+// separator adds the text before a column of many values.
+func (c cursor) separator(e *Encoder, o *op, r *stocktake.Record) cursor {
 	if o.group != nil {
-		return c.few(e, o.group, r)
+		return c.group(e, o.group, r)
 	}
 	back := e.since(c, o.pos)
 	o.pos = e.base + int64(c.text)

@@ -6,12 +6,12 @@ type sampler struct {
 	event int64 // number of the row before which tune is called
 	fitAt int64 // codes are fitted to the first sample from this row on
 
-	sampling bool
-	fitting  bool   // codes will be fitted to the current sample
-	counted  int    // bytes of text that are counted
-	now      counts // of the current sample
-	sum      counts // of all samples, with less weight for older ones
-	usual    int    // mean size of a symbol when codes were fitted, in 1/256 bit
+	sampling   bool
+	fitting    bool   // codes will be fitted to the current sample
+	counted    int    // bytes of text that are counted
+	now        counts // of the current sample
+	sum        counts // of all samples, with less weight for older ones
+	fittedBits int    // mean size of a symbol when codes were fitted, in 1/256 bit
 }
 
 type counts struct {
@@ -21,14 +21,14 @@ type counts struct {
 
 // Which rows are sampled and when codes are fitted, in rows.
 const (
-	fitSample = 64          // rows of a sample that codes are fitted to, such as the first rows of a piece
-	sample    = 16          // rows of any other sample
-	soon      = 128         // distance of samples in the beginning
-	later     = 32 * soon   // distance of samples afterwards
-	beginning = 64 * 64     // length of the beginning
-	fits      = 8 * 64 * 64 // greatest distance of two fits
-	sampledOf = 64          // one of about this many rows is in the counts of a fit
-	changed   = 12          // codes no longer fit if the mean size of a symbol has changed by this fraction
+	fitSampleRows = 64               // rows of a sample that codes are fitted to, such as the first rows of a piece
+	sampleRows    = 16               // rows of any other sample
+	earlyPeriod   = 128              // distance of samples in the beginning
+	latePeriod    = 32 * earlyPeriod // distance of samples afterwards
+	earlyRows     = 64 * 64          // length of the beginning
+	maxFitPeriod  = 8 * 64 * 64      // greatest distance of two fits
+	sampledOf     = 64               // one of about this many rows is in the counts of a fit
+	driftFraction = 12               // codes no longer fit if the mean size of a symbol has changed by this fraction
 )
 
 func (s *sampler) reset() { *s = sampler{} }
@@ -47,7 +47,7 @@ func (c cursor) tune(e *Encoder) cursor {
 	switch {
 	case e.fitting:
 		c = c.refit(e)
-		e.fitAt = e.rows + min(7*e.rows, fits)
+		e.fitAt = e.rows + min(7*e.rows, maxFitPeriod)
 		e.search.on = e.search.saved*searchPays > bits
 	case drifted:
 		e.sum = counts{}
@@ -55,9 +55,9 @@ func (c cursor) tune(e *Encoder) cursor {
 		return c
 	}
 	e.sampling, e.reach = false, int(min(e.base+int64(c.text), maxWindow))
-	period := int64(later)
-	if e.rows < beginning {
-		period = soon
+	period := int64(latePeriod)
+	if e.rows < earlyRows {
+		period = earlyPeriod
 	}
 	e.event += period - e.event%period
 	return c
@@ -67,9 +67,9 @@ func (c cursor) tune(e *Encoder) cursor {
 func (e *Encoder) begin(c cursor, fitting bool) {
 	e.now = counts{}
 	e.sampling, e.fitting, e.counted, e.reach = true, fitting, c.text, 0
-	e.event += sample
+	e.event += sampleRows
 	if fitting {
-		e.event += fitSample - sample
+		e.event += fitSampleRows - sampleRows
 		e.search.on, e.search.saved = true, 0
 	}
 }
@@ -77,8 +77,8 @@ func (e *Encoder) begin(c cursor, fitting bool) {
 // drifted reports whether the mean size of a symbol has changed since the codes
 // were fitted.
 func (e *Encoder) drifted() bool {
-	change := e.bitsOfSymbol(&e.now) - e.usual
-	return max(change, -change)*changed > e.usual
+	change := e.bitsOfSymbol(&e.now) - e.fittedBits
+	return max(change, -change)*driftFraction > e.fittedBits
 }
 
 func (k *counts) add(other *counts) {
@@ -127,7 +127,7 @@ func (c cursor) refit(e *Encoder) cursor {
 		// The end-of-block symbol still has the old code.
 		c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out).block(e)
 	}
-	e.usual = e.bitsOfSymbol(&e.sum)
+	e.fittedBits = e.bitsOfSymbol(&e.sum)
 	for i := range e.sum.literals {
 		e.sum.literals[i] /= 2
 	}

@@ -24,7 +24,7 @@ const (
 func (s *search) reset() {
 	s.on = false
 	for i := range s.last {
-		s.last[i] = never
+		s.last[i] = noPosition
 	}
 }
 

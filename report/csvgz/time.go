@@ -44,7 +44,7 @@ func (c cursor) time(e *Encoder, o *op, r *stocktake.Record, t int64) cursor {
 		d.set(number)
 	}
 	if o.group != nil {
-		c = c.few(e, o.group, r)
+		c = c.group(e, o.group, r)
 	} else {
 		back := e.since(c, d.pos-3) // every date has the same three bytes before it
 		if back > maxWindow {
@@ -111,6 +111,6 @@ func (c cursor) date(e *Encoder, o *op, d *day) cursor {
 }
 
 func (d *day) set(number int64) {
-	*d = day{number: number, pos: never}
+	*d = day{number: number, pos: noPosition}
 	csvrow.PutDate((*[dateText]byte)(d.text[:]), number)
 }

@@ -36,7 +36,7 @@ func encode(tb testing.TB, e format.Encoder, w io.Writer, records []stocktake.Re
 }
 
 func BenchmarkEncode(b *testing.B) {
-	records := membucket.Records(benchRows)
+	records := membucket.UniformRecords(benchRows)
 	e, err := parquet.New("lake-production", benchColumns)
 	if err != nil {
 		b.Fatal(err)

@@ -279,7 +279,7 @@ func (c *column) addKeys(batch []stocktake.Record) (size int64) {
 			key = o.escaped
 		}
 		n := commonPrefix(o.last, key)
-		o.note(key, n)
+		o.add(key, n)
 		from := n
 		if len(c.shared) == 0 {
 			from = 0 // a page is decoded on its own
@@ -309,8 +309,8 @@ type keyOrder struct {
 
 func (o *keyOrder) begin() { o.begun, o.mixed = false, false }
 
-// note records that key follows o.last. n is the length of their common prefix.
-func (o *keyOrder) note(key []byte, n int) {
+// add records that key follows o.last. n is the length of their common prefix.
+func (o *keyOrder) add(key []byte, n int) {
 	descends := o.any && n < len(o.last) && (n == len(key) || key[n] < o.last[n])
 	o.any = true
 	if descends {

@@ -92,7 +92,7 @@ func (e *Encoder) Close() (format.Piece, error) {
 	e.finish()
 	for i, c := range e.columns {
 		dictionary := e.dictionary(c)
-		group.chunks[i] = c.place(p.Stored, int64(len(dictionary)))
+		group.chunks[i] = c.describe(p.Stored, int64(len(dictionary)))
 		if c.kind == keys {
 			group.ascending = !c.order.disorder
 		}
@@ -129,9 +129,9 @@ func (e *Encoder) dictionary(c *column) []byte {
 	return page
 }
 
-// place returns the description of the column's chunk at an offset in the row
+// describe returns the description of the column's chunk at an offset in the row
 // group, after a dictionary page of the given size.
-func (c *column) place(offset, dictionary int64) chunk {
+func (c *column) describe(offset, dictionary int64) chunk {
 	ch := c.chunk
 	ch.offset, ch.data = offset, offset+dictionary
 	ch.stored = dictionary + int64(len(c.out))

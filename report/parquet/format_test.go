@@ -12,5 +12,5 @@ import (
 )
 
 func TestFormat(t *testing.T) {
-	formattest.Run(t, parquet.Format, func(t *rapid.T) []stocktake.Record { return membucket.Bucketful(t, 20, true) })
+	formattest.Run(t, parquet.Format, func(t *rapid.T) []stocktake.Record { return membucket.RandomRecords(t, 20, true) })
 }

@@ -95,7 +95,7 @@ func TestHostile(t *testing.T) {
 // The memory of a reader does not grow with the rows.
 func TestReaderMemory(t *testing.T) {
 	columns := benchColumns
-	b := shard(t, columns, 1<<13, membucket.Records(1<<15))
+	b := shard(t, columns, 1<<13, membucket.UniformRecords(1<<15))
 	r := parquet.Format.NewReader(columns)
 	if err := r.Open(t.Context(), file(b), format.Place{}); err != nil {
 		t.Fatal(err)
@@ -115,7 +115,7 @@ func TestReaderMemory(t *testing.T) {
 
 func FuzzReader(f *testing.F) {
 	f.Add(shard(f, allColumns, 16, mixed()))
-	f.Add(shard(f, allColumns[:2], 1000, membucket.Records(3)))
+	f.Add(shard(f, allColumns[:2], 1000, membucket.UniformRecords(3)))
 	f.Add(footer(make([]byte, 60), parquet.Meta{Rows: 1, Groups: 1, Columns: []parquet.MetaColumn{{Name: "bucket"}, {Name: "key"}}}.Append(nil)))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if len(b) > 1<<16 {

@@ -16,7 +16,7 @@ import (
 // The rows that Seek skips come before the key, and the rows after it are the same as
 // without Seek.
 func TestSeek(t *testing.T) {
-	records := membucket.Records(70_000)
+	records := membucket.UniformRecords(70_000)
 	for i := range records {
 		if i%7 == 0 { // pages with and without values
 			records[i].HasCRC64 = i < 30_000
@@ -100,7 +100,7 @@ func TestSeek(t *testing.T) {
 // A damaged index is an error, or nothing is passed over.
 func TestSeekDamaged(t *testing.T) {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize}
-	whole := shard(t, columns, 50_000, membucket.Records(40_000))
+	whole := shard(t, columns, 50_000, membucket.UniformRecords(40_000))
 	rnd := rand.New(rand.NewPCG(1, 2))
 	r := parquet.Format.NewReader(columns).(format.Seeker)
 	defer r.Close()
@@ -110,7 +110,7 @@ func TestSeekDamaged(t *testing.T) {
 		if err := r.Open(t.Context(), file(b), format.Place{}); err != nil {
 			continue
 		}
-		n, err := r.Seek(membucket.Records(39_001)[39_000].Key)
+		n, err := r.Seek(membucket.UniformRecords(39_001)[39_000].Key)
 		for range 10 {
 			if err == nil {
 				_, err = r.Next()

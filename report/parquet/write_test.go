@@ -91,7 +91,7 @@ func read(tb testing.TB, b []byte, columns []stocktake.Field) (rows []string, er
 // mixed returns records in which columns have values and have none, and keys are
 // of any kind.
 func mixed() []stocktake.Record {
-	records := membucket.Records(40)
+	records := membucket.UniformRecords(40)
 	for i := range records {
 		r := &records[i]
 		r.VersionID, r.IsLatest = fmt.Appendf(nil, "CAEQ%03d", i), i%3 == 0
@@ -212,7 +212,7 @@ func TestAnyKeys(t *testing.T) {
 // After the first piece, filling pages does not allocate, and finishing them allocates
 // little compared with the size of their rows.
 func TestEncodeDoesNotAllocate(t *testing.T) {
-	records := membucket.Records(1 << 15)
+	records := membucket.UniformRecords(1 << 15)
 	e, err := parquet.New("photos", benchColumns)
 	if err != nil {
 		t.Fatal(err)

@@ -24,10 +24,10 @@ type tree struct {
 	begun    bool
 	disorder bool
 
-	closed []closedPrefix // after all prefixes below them
-	text   []byte         // of closed
-	bars   [2]bar         // a prefix below both is folded at once
-	most   int            // length of closed at which the smaller ones are folded
+	closed     []closedPrefix // after all prefixes below them
+	text       []byte         // of closed
+	thresholds [2]threshold   // a prefix below both is folded at once
+	most       int            // length of closed at which the smaller ones are folded
 }
 
 type openPrefix struct {
@@ -45,9 +45,9 @@ type closedPrefix struct {
 	pinned    bool
 }
 
-// A bar is the least prefix that one of the orders keeps.
-type bar struct {
-	up     bool
+// A threshold is the least prefix that one of the orders keeps.
+type threshold struct {
+	set    bool
 	values [2]int64
 	prefix []byte
 }
@@ -83,7 +83,7 @@ func (t *tree) reset() {
 	t.pending = Tally{}
 	t.first, t.begun, t.disorder = t.first[:0], false, false
 	t.closed, t.text = t.closed[:0], t.text[:0]
-	t.bars[0].up, t.bars[1].up = false, false
+	t.thresholds[0].set, t.thresholds[1].set = false, false
 }
 
 // move closes the open prefixes that key does not begin with, and opens those of
@@ -138,7 +138,7 @@ func (t *tree) close() {
 	p, parent := &t.open[t.n-1], &t.open[t.n-2]
 	parent.tally.add(&p.tally)
 	prefix := t.dir[:p.end]
-	if !p.pinned && t.bars[0].above(values(&p.tally)[0], prefix) && t.bars[1].above(values(&p.tally)[1], prefix) {
+	if !p.pinned && t.thresholds[0].above(values(&p.tally)[0], prefix) && t.thresholds[1].above(values(&p.tally)[1], prefix) {
 		parent.folded.Prefixes++
 		parent.folded.Tally.add(&p.tally)
 	} else {
@@ -148,8 +148,8 @@ func (t *tree) close() {
 	t.dir = t.dir[:t.open[t.n-1].end]
 }
 
-func (b *bar) above(v [2]int64, prefix []byte) bool {
-	if !b.up {
+func (b *threshold) above(v [2]int64, prefix []byte) bool {
+	if !b.set {
 		return false
 	}
 	c := compare(b.values, v)
@@ -173,7 +173,7 @@ func (t *tree) shrink() {
 	for i := range t.closed {
 		keep[i] = t.closed[i].pinned
 	}
-	for order := range t.bars {
+	for order := range t.thresholds {
 		last := markTop(keep, func(i, j int) int {
 			a, b := &t.closed[i], &t.closed[j]
 			if c := compare(values(&a.tally)[order], values(&b.tally)[order]); c != 0 {
@@ -182,9 +182,9 @@ func (t *tree) shrink() {
 			return bytes.Compare(t.prefix(a), t.prefix(b))
 		})
 		c := &t.closed[last]
-		bar := &t.bars[order]
-		bar.up, bar.values = true, values(&c.tally)[order]
-		bar.prefix = append(bar.prefix[:0], t.prefix(c)...)
+		th := &t.thresholds[order]
+		th.set, th.values = true, values(&c.tally)[order]
+		th.prefix = append(th.prefix[:0], t.prefix(c)...)
 	}
 	// The parent of a closed prefix is the next shorter one after it, or is still
 	// open.
