@@ -65,7 +65,7 @@ const parquetSchema = "message s3.inventory {  required binary bucket (STRING); 
 
 // parquetRecords are the records of the rows. Some have values that others lack.
 func parquetRecords() []stocktake.Record {
-	records := membucket.Records(5000)
+	records := membucket.UniformRecords(5000)
 	for i := range records {
 		r := &records[i]
 		*r = stocktake.Record{

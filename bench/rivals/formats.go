@@ -64,7 +64,7 @@ func (b *formatsBench) run(ctx context.Context, withParquetGo, withDuckDB bool) 
 		}
 		defer func() { err = errors.Join(err, db.stop()) }()
 	}
-	b.records = membucket.Records(int64(b.Rows))
+	b.records = membucket.UniformRecords(int64(b.Rows))
 	ours := make(map[string]*experiment.Entrant)
 	var entrants []*experiment.Entrant
 	for _, f := range report.Formats() {

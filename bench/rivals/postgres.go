@@ -38,7 +38,7 @@ func (p *postgres) start(ctx context.Context) error {
 		return err
 	}
 	var err error
-	if p.as, err = testpostgres.Owner(p.dir); err != nil {
+	if p.as, err = testpostgres.GiveToPostgres(p.dir); err != nil {
 		return err
 	}
 	data := filepath.Join(p.dir, "data")

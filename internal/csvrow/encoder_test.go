@@ -118,7 +118,7 @@ func TestNewEncoderRefuses(t *testing.T) {
 
 func TestAppendRowDoesNotAllocate(t *testing.T) {
 	enc := newEncoder(t, allColumns)
-	records := membucket.Records(1000)
+	records := membucket.UniformRecords(1000)
 	buf := make([]byte, 0, 1<<20)
 	allocs := testing.AllocsPerRun(10, func() {
 		buf = buf[:0]
@@ -152,7 +152,7 @@ func TestDates(t *testing.T) {
 func TestRowsAreCSV(t *testing.T) {
 	enc := newEncoder(t, allColumns)
 	rapid.Check(t, func(t *rapid.T) {
-		records := membucket.Bucketful(t, 5, true)
+		records := membucket.RandomRecords(t, 5, true)
 		var rows []byte
 		for i := range records {
 			rows = enc.AppendRow(rows, &records[i])
@@ -173,7 +173,7 @@ func TestRowsAreCSV(t *testing.T) {
 
 func BenchmarkAppendRow(b *testing.B) {
 	enc := newEncoder(b, allColumns)
-	records := membucket.Records(10_000)
+	records := membucket.UniformRecords(10_000)
 	var buf []byte
 	b.ReportAllocs()
 	for b.Loop() {

@@ -207,7 +207,7 @@ func TestFilesAndFoldersInTheWay(t *testing.T) {
 // bucket that it was downloaded from.
 func TestReport(t *testing.T) {
 	store := membucket.New(nil, "photos")
-	store.Bucket("photos").Load(membucket.Records(1000)...)
+	store.Bucket("photos").Load(membucket.UniformRecords(1000)...)
 	dir := t.TempDir()
 	b := open(t, dir)
 	job := engine.Job{Run: "run-1", Attempt: 1, Bucket: "photos", Configuration: stocktake.InventoryConfiguration{

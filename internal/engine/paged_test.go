@@ -93,12 +93,12 @@ func (f farSnapshot) request(ctx context.Context, seg engine.Segment) error {
 }
 
 func (f farSnapshot) Pages(ctx context.Context, seg engine.Segment, versions bool, yield func([]stocktake.Record, bool) error) error {
-	i, end := f.From(max(seg.From, seg.Prefix)), f.Rows
+	i, end := f.Rank(max(seg.From, seg.Prefix)), f.Rows
 	if seg.Prefix != "" {
-		end = f.From(seg.Prefix + "\xff")
+		end = f.Rank(seg.Prefix + "\xff")
 	}
 	if seg.To != "" {
-		end = min(end, f.From(seg.To))
+		end = min(end, f.Rank(seg.To))
 	}
 	if seg.After != "" && !versions {
 		return errors.New("a version to continue behind, in a scan of current versions")
@@ -432,9 +432,9 @@ func TestSharesOfPages(t *testing.T) {
 			for _, s := range results[i].Shares(100, 1000+100*i) {
 				to := f.Rows
 				if s.Segment.To != "" {
-					to = f.From(s.Segment.To)
+					to = f.Rank(s.Segment.To)
 				}
-				rows := to - f.From(s.Segment.From)
+				rows := to - f.Rank(s.Segment.From)
 				left += rows
 				largest = max(largest, rows)
 				cuts++

@@ -74,7 +74,7 @@ func drawFilter(t *rapid.T) (f stocktake.Filter) {
 func TestRunReportsWhatIsSelected(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")
-		records := membucket.Bucketful(t, 25, versions)
+		records := membucket.RandomRecords(t, 25, versions)
 		cfg := newJob().Configuration
 		cfg.Filter = drawFilter(t)
 		if versions {
@@ -160,7 +160,7 @@ func rowsOf(t tb, dst engine.Destination, manifest string) (rows []byte) {
 // With a seed, runs over the same data write the same files, for any number of cores
 // and any earlier reports.
 func TestSeed(t *testing.T) {
-	records := membucket.Records(300)
+	records := membucket.UniformRecords(300)
 	run := func(seed string, workers int, job engine.Job, dst *membucket.Bucket) map[string]string {
 		store := membucket.New(nil, "photos")
 		store.Bucket("photos").Load(records...)

@@ -79,7 +79,7 @@ func TestSlicesAreTheRun(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")
 		store := membucket.New(func() time.Time { return time.Unix(1767225600, 0) }, "photos", "whole", "sliced")
-		store.Bucket("photos").Load(membucket.Bucketful(t, 25, versions)...)
+		store.Bucket("photos").Load(membucket.RandomRecords(t, 25, versions)...)
 		job := newJob()
 		job.Seed = "seed"
 		job.Configuration.Filter = drawFilter(t)
@@ -129,7 +129,7 @@ func files(t tb, b *membucket.Bucket) map[string]string {
 func TestSlicesCutInTwo(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		store := membucket.New(nil, "photos", "whole", "sliced")
-		store.Bucket("photos").Load(membucket.Bucketful(t, 40, true)...)
+		store.Bucket("photos").Load(membucket.RandomRecords(t, 40, true)...)
 		job := newJob(func(c *stocktake.InventoryConfiguration) { c.IncludedObjectVersions = stocktake.AllVersions })
 		job.Configuration.Filter.Prefix = rapid.SampledFrom([]string{"", "a", "猫"}).Draw(t, "prefix")
 		opts := engine.Options{MinSegment: 20, Workers: 2, EmptyManifest: true, Log: quiet}
@@ -243,7 +243,7 @@ func TestPublishRemovesLostShards(t *testing.T) {
 
 // Halves are next to each other and cut between keys.
 func TestHalve(t *testing.T) {
-	key := rapid.OneOf(membucket.Keys(), rapid.StringN(0, 5, 9), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 9), func(b []byte) string { return string(b) }))
+	key := rapid.OneOf(membucket.RandomKeys(), rapid.StringN(0, 5, 9), rapid.Map(rapid.SliceOfN(rapid.Byte(), 0, 9), func(b []byte) string { return string(b) }))
 	rapid.Check(t, func(t *rapid.T) {
 		prefix := rapid.SampledFrom([]string{"", "a/", "\xff\xff"}).Draw(t, "prefix")
 		from, to := prefix+key.Draw(t, "from"), prefix+key.Draw(t, "to")
@@ -293,7 +293,7 @@ func TestSlicesInJSON(t *testing.T) {
 			Next: engine.Cursor{Key: raw.Draw(t, "key"), Version: raw.Draw(t, "version")},
 		}
 		for range rapid.IntRange(0, 4).Draw(t, "records") {
-			record := membucket.Record(t)
+			record := membucket.RandomRecord(t)
 			r.Totals.Add(&record)
 		}
 		if got := through(t, r); fmt.Sprintf("%+v", got) != fmt.Sprintf("%+v", r) {

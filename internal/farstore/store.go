@@ -30,19 +30,21 @@ type Store struct {
 	Latency time.Duration // of each page, and of each answer about an object
 	PageMax int64         // most rows of a page; 0: 1,000
 
-	pages, now, most, asked atomic.Int64
-	buffers                 sync.Pool
+	pages, inFlight, maxInFlight, objectRequests atomic.Int64
+	buffers                                      sync.Pool
 }
 
 // Stats are counts since the start.
 type Stats struct {
-	Pages int64 // of listings
-	Most  int64 // most pages requested concurrently
-	Asked int64 // requests about objects
+	Pages          int64 // of listings
+	MaxInFlight    int64 // most pages requested concurrently
+	ObjectRequests int64 // requests about objects
 }
 
 // Stats returns the counts.
-func (s *Store) Stats() Stats { return Stats{s.pages.Load(), s.most.Load(), s.asked.Load()} }
+func (s *Store) Stats() Stats {
+	return Stats{s.pages.Load(), s.maxInFlight.Load(), s.objectRequests.Load()}
+}
 
 // ServeHTTP implements [http.Handler].
 func (s *Store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -75,7 +77,7 @@ func (s *Store) object(w http.ResponseWriter, r *http.Request, q url.Values) {
 	if key == "" {
 		return // of the bucket
 	}
-	s.asked.Add(1)
+	s.objectRequests.Add(1)
 	if err := wait(r.Context(), s.Latency); err != nil {
 		return
 	}
@@ -91,9 +93,9 @@ func (s *Store) object(w http.ResponseWriter, r *http.Request, q url.Values) {
 
 func (s *Store) list(w http.ResponseWriter, r *http.Request, q url.Values) {
 	s.pages.Add(1)
-	now := s.now.Add(1)
-	defer s.now.Add(-1)
-	for most := s.most.Load(); now > most && !s.most.CompareAndSwap(most, now); most = s.most.Load() {
+	now := s.inFlight.Add(1)
+	defer s.inFlight.Add(-1)
+	for most := s.maxInFlight.Load(); now > most && !s.maxInFlight.CompareAndSwap(most, now); most = s.maxInFlight.Load() {
 	}
 	if err := wait(r.Context(), s.Latency); err != nil {
 		return
@@ -177,14 +179,14 @@ func (s *Store) span(q url.Values, versions bool, prefix string) (from, to int64
 	if versions {
 		marker = q.Get("key-marker")
 	}
-	from, to = b.From(prefix), b.Rows
+	from, to = b.Rank(prefix), b.Rows
 	if prefix != "" {
-		to = b.From(prefix + "\xff")
+		to = b.Rank(prefix + "\xff")
 	}
 	if marker >= prefix && marker != "" {
-		from = b.From(marker + "\x00")
+		from = b.Rank(marker + "\x00")
 		if id, err := strconv.ParseInt(strings.TrimPrefix(q.Get("version-id-marker"), "v"), 10, 64); err == nil && versions {
-			from = b.From(marker) + b.Versions - id + 1
+			from = b.Rank(marker) + b.Versions - id + 1
 		}
 	}
 	return from, max(from, to)

@@ -100,7 +100,7 @@ func TestReportOfFarBucket(t *testing.T) {
 			if i != b.Rows {
 				t.Errorf("%d rows of %d", i, b.Rows)
 			}
-			if s := far.Stats(); s.Most > 8 || s.Pages < 20 {
+			if s := far.Stats(); s.MaxInFlight > 8 || s.Pages < 20 {
 				t.Errorf("%+v", s)
 			}
 		})

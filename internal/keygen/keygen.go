@@ -39,7 +39,7 @@ func New(shape string, rows int64) (*Bucket, error) {
 	b := &Bucket{Shape: shape, Rows: rows, Versions: 1}
 	switch shape {
 	case "flat":
-		b.key = func(dst []byte, i int64) []byte { return appendPadded(append(dst, "obj-"...), i, 9) }
+		b.key = func(dst []byte, i int64) []byte { return AppendPadded(append(dst, "obj-"...), i, 9) }
 	case "hashed":
 		b.key = hashed(rows)
 	case "dated":
@@ -52,7 +52,7 @@ func New(shape string, rows int64) (*Bucket, error) {
 		b.key = utf8Names(rows)
 	case "deep":
 		b.Versions = max(1, (rows+7)/8)
-		b.key = func(dst []byte, i int64) []byte { return appendPadded(append(dst, "big-"...), i, 2) }
+		b.key = func(dst []byte, i int64) []byte { return AppendPadded(append(dst, "big-"...), i, 2) }
 	default:
 		return nil, fmt.Errorf("no shape %q: there are %q", shape, Shapes)
 	}
@@ -62,8 +62,8 @@ func New(shape string, rows int64) (*Bucket, error) {
 // AppendKey appends the key of record i, from 0 to Rows-1.
 func (b *Bucket) AppendKey(dst []byte, i int64) []byte { return b.key(dst, i/b.Versions) }
 
-// From returns the number of the first record whose key is at least key.
-func (b *Bucket) From(key string) int64 {
+// Rank returns how many records have a key less than key.
+func (b *Bucket) Rank(key string) int64 {
 	keys := (b.Rows + b.Versions - 1) / b.Versions
 	var buf []byte
 	i := int64(sort.Search(int(keys), func(i int) bool {
@@ -78,7 +78,7 @@ const epoch = 1704067200
 
 // Fill makes r record i, reusing the memory of its key and its version.
 func (b *Bucket) Fill(r *stocktake.Record, i int64) {
-	a, c, d := mix(uint64(i)<<2|1), mix(uint64(i)<<2|2), mix(uint64(i)<<2|3)
+	a, c, d := Mix(uint64(i)<<2|1), Mix(uint64(i)<<2|2), Mix(uint64(i)<<2|3)
 	*r = stocktake.Record{Key: b.AppendKey(r.Key[:0], i), VersionID: r.VersionID[:0], IsLatest: i%b.Versions == 0}
 	binary.BigEndian.PutUint64(r.ETag.Sum[:8], a)
 	binary.BigEndian.PutUint64(r.ETag.Sum[8:], c)
@@ -92,7 +92,7 @@ func (b *Bucket) Fill(r *stocktake.Record, i int64) {
 func hashed(rows int64) func([]byte, int64) []byte {
 	step := uint64(1)<<63/uint64(max(rows, 1))*2 - 1
 	return func(dst []byte, i int64) []byte {
-		n := uint64(i)*step + mix(uint64(i))%step
+		n := uint64(i)*step + Mix(uint64(i))%step
 		for shift := 60; shift >= 0; shift -= 4 {
 			dst = append(dst, "0123456789abcdef"[n>>shift&15])
 		}
@@ -112,11 +112,11 @@ func dated(rows int64) func([]byte, int64) []byte {
 		of, n := i-before[day], before[day+1]-before[day]
 		hour := of * 24 / n
 		month := int64(day % 360 / 30)
-		dst = appendPadded(append(dst, "logs/"...), 2024+int64(day/360), 4)
-		dst = appendPadded(append(dst, '/'), month+1, 2)
-		dst = appendPadded(append(dst, '/'), int64(day%30)+1, 2)
-		dst = appendPadded(append(dst, '/'), hour, 2)
-		return append(appendPadded(append(dst, "/part-"...), of, 8), ".gz"...)
+		dst = AppendPadded(append(dst, "logs/"...), 2024+int64(day/360), 4)
+		dst = AppendPadded(append(dst, '/'), month+1, 2)
+		dst = AppendPadded(append(dst, '/'), int64(day%30)+1, 2)
+		dst = AppendPadded(append(dst, '/'), hour, 2)
+		return append(AppendPadded(append(dst, "/part-"...), of, 8), ".gz"...)
 	}
 }
 
@@ -131,7 +131,7 @@ func nested(rows int64) func([]byte, int64) []byte {
 		for l := levels - 1; l >= 0; l-- {
 			dst = append(append(dst, folders[leaf>>(3*l)&7]...), '/')
 		}
-		return appendPadded(append(dst, "file_"...), i%max(each, 1), 7)
+		return AppendPadded(append(dst, "file_"...), i%max(each, 1), 7)
 	}
 }
 
@@ -140,7 +140,7 @@ func skewed(rows int64) func([]byte, int64) []byte {
 	of := func(dst []byte, letter byte, i, n int64) []byte {
 		each := max((n+19)/20, 1)
 		dst = append(dst, letter)
-		return appendPadded(append(appendPadded(dst, i/each, 2), "/k"...), i%each, 8)
+		return AppendPadded(append(AppendPadded(dst, i/each, 2), "/k"...), i%each, 8)
 	}
 	inside := hashed(big)
 	return func(dst []byte, i int64) []byte {
@@ -172,21 +172,22 @@ func utf8Names(rows int64) func([]byte, int64) []byte {
 			dst = slices.Insert(dst, at, []byte(string(rune(0x4E00+n%base*29)))...)
 			n /= base
 		}
-		return append(appendPadded(append(dst, '-'), i, 10), ".jpg"...)
+		return append(AppendPadded(append(dst, '-'), i, 10), ".jpg"...)
 	}
 }
 
-// mix is a bijection of 64-bit numbers that looks random.
+// Mix returns a hash of x. It is a bijection.
 //
 // Source: S. Vigna, splitmix64.
-func mix(x uint64) uint64 {
+func Mix(x uint64) uint64 {
 	x += 0x9e3779b97f4a7c15
 	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
 	x = (x ^ x>>27) * 0x94d049bb133111eb
 	return x ^ x>>31
 }
 
-func appendPadded(dst []byte, n int64, width int) []byte {
+// AppendPadded appends the last width digits of n, which is at least 0, with leading zeros.
+func AppendPadded(dst []byte, n int64, width int) []byte {
 	at := len(dst)
 	for range width {
 		dst = append(dst, '0')

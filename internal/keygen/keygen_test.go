@@ -26,13 +26,13 @@ func TestOrder(t *testing.T) {
 					t.Fatalf("%s: key %q", shape, r.Key)
 				}
 				if i%997 == 0 {
-					if at := b.From(string(r.Key)); at != i/b.Versions*b.Versions {
+					if at := b.Rank(string(r.Key)); at != i/b.Versions*b.Versions {
 						t.Fatalf("%s: key %q of row %d is found at %d", shape, r.Key, i, at)
 					}
 				}
 				before.Key, before.VersionID = append(before.Key[:0], r.Key...), append(before.VersionID[:0], r.VersionID...)
 			}
-			if at := b.From("\xff"); at != rows {
+			if at := b.Rank("\xff"); at != rows {
 				t.Errorf("%s: the end is %d of %d", shape, at, rows)
 			}
 		}

@@ -35,16 +35,16 @@ func (b *Bucket) Key(n int64) string {
 	return fmt.Sprintf("tenants/%05d/2026-01-%02d/exports/part-%06d/c0ffee00c0ffee00c0ffee00c0ffee00.json", folder/16, folder%16+1, n%folderRows)
 }
 
-// Find returns how many keys come before key.
-func (b *Bucket) Find(key string) int64 {
+// Rank returns how many keys come before key.
+func (b *Bucket) Rank(key string) int64 {
 	return int64(sort.Search(int(b.Rows), func(n int) bool { return b.Key(int64(n)) >= key }))
 }
 
 // bounds returns the numbers of the first key of a segment and of the first behind it.
 func (b *Bucket) bounds(seg *engine.Segment) (first, end int64) {
-	first, end = b.Find(seg.From), b.Rows
+	first, end = b.Rank(seg.From), b.Rows
 	if seg.To != "" {
-		end = b.Find(seg.To)
+		end = b.Rank(seg.To)
 	}
 	return first, max(first, end)
 }

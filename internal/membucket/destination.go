@@ -81,6 +81,15 @@ func (b *Bucket) current(key string) *version {
 
 // Open implements [engine.Destination].
 func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
+	body, err := b.content(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	return io.NopCloser(bytes.NewReader(body)), nil
+}
+
+// content returns the content of the current version of key.
+func (b *Bucket) content(ctx context.Context, key string) ([]byte, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
@@ -90,24 +99,19 @@ func (b *Bucket) Open(ctx context.Context, key string) (io.ReadCloser, error) {
 	if v == nil {
 		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
 	}
-	return io.NopCloser(bytes.NewReader(v.body)), nil
+	return v.body, nil
 }
 
 // OpenRange implements [engine.Destination].
 func (b *Bucket) OpenRange(ctx context.Context, key string, offset, length int64) (io.ReadCloser, error) {
-	if err := ctx.Err(); err != nil {
+	body, err := b.content(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	b.store.mu.Lock()
-	defer b.store.mu.Unlock()
-	v := b.current(key)
-	if v == nil {
-		return nil, fmt.Errorf("%s: %w", key, fs.ErrNotExist)
+	if offset < 0 || offset >= int64(len(body)) {
+		return nil, fmt.Errorf("%s: byte %d of %d: %w", key, offset, len(body), io.ErrUnexpectedEOF)
 	}
-	if offset < 0 || offset >= int64(len(v.body)) {
-		return nil, fmt.Errorf("%s: byte %d of %d: %w", key, offset, len(v.body), io.ErrUnexpectedEOF)
-	}
-	part := v.body[offset:]
+	part := body[offset:]
 	if length >= 0 {
 		part = part[:min(length, int64(len(part)))]
 	}

@@ -12,8 +12,8 @@ import (
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
 )
 
-// Keys draws keys that are short, so that they share prefixes, and hostile ones.
-func Keys() *rapid.Generator[string] {
+// RandomKeys draws keys that are short, so that they share prefixes, and hostile ones.
+func RandomKeys() *rapid.Generator[string] {
 	letters := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "/", "+", "%", " ", ",", "\"", "\n", "é", "猫", "｡", "😀", "~", "\x00"}), 1, 6)
 	return rapid.OneOf(
 		rapid.Map(letters, func(s []string) string { return strings.Join(s, "") }),
@@ -21,9 +21,9 @@ func Keys() *rapid.Generator[string] {
 	)
 }
 
-// Record draws everything about a record but the key and its place among the
+// RandomRecord draws everything about a record but the key and its place among the
 // versions. What a delete marker does not have is zero.
-func Record(t *rapid.T) (r stocktake.Record) {
+func RandomRecord(t *rapid.T) (r stocktake.Record) {
 	const year2100 = 4102444800
 	r.LastModified = rapid.Int64Range(0, year2100).Draw(t, "modified")
 	if rapid.IntRange(0, 5).Draw(t, "marker") == 0 {
@@ -55,10 +55,10 @@ func Record(t *rapid.T) (r stocktake.Record) {
 	return r
 }
 
-// Bucketful draws the records of a bucket with up to most keys, as [Bucket.Load]
+// RandomRecords draws the records of a bucket with up to most keys, as [Bucket.Load]
 // takes them; with versions, some keys have several, among them a null version.
-func Bucketful(t *rapid.T, most int, versions bool) (records []stocktake.Record) {
-	keys := rapid.SliceOfNDistinct(Keys(), 0, most, func(k string) string { return k }).Draw(t, "keys")
+func RandomRecords(t *rapid.T, most int, versions bool) (records []stocktake.Record) {
+	keys := rapid.SliceOfNDistinct(RandomKeys(), 0, most, func(k string) string { return k }).Draw(t, "keys")
 	slices.SortFunc(keys, cmp.Compare[string])
 	for _, key := range keys {
 		n := 1
@@ -67,7 +67,7 @@ func Bucketful(t *rapid.T, most int, versions bool) (records []stocktake.Record)
 		}
 		null := rapid.IntRange(0, 3).Draw(t, "null")
 		for i := range n {
-			r := Record(t)
+			r := RandomRecord(t)
 			r.Key, r.IsLatest = []byte(key), i == 0
 			if versions {
 				r.VersionID = []byte{'v', byte('9' - i)}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/engine"
+	"github.com/stocktake/stocktake/internal/keygen"
 )
 
 // Uniform returns a source whose buckets all hold the same n objects, made up as
@@ -22,8 +23,8 @@ import (
 // each time. n is at most 10^9.
 func Uniform(n int64) engine.Source { return uniform(n) }
 
-// Records are the objects of Uniform(n), to keep.
-func Records(n int64) []stocktake.Record {
+// UniformRecords are the objects of Uniform(n), to keep.
+func UniformRecords(n int64) []stocktake.Record {
 	s := newUniform(n)
 	records := make([]stocktake.Record, n)
 	for i := range records {
@@ -70,20 +71,20 @@ func (s *uniformSnapshot) Close() error                       { return nil }
 // appendKey appends the key of object i.
 func (s *uniformSnapshot) appendKey(dst []byte, i int64) []byte {
 	dst = append(dst, "lake/tenant-"...)
-	dst = appendPadded(dst, i/partsPerTenant, s.width)
+	dst = keygen.AppendPadded(dst, i/partsPerTenant, s.width)
 	dst = append(dst, '/')
 	dst = append(dst, streams[i/partsPerStream%numStreams]...)
 	dst = append(dst, "/dt=2026-"...)
 	month, day := calendar(i / partsPerDay % 90)
-	dst = appendPadded(dst, month, 2)
+	dst = keygen.AppendPadded(dst, month, 2)
 	dst = append(dst, '-')
-	dst = appendPadded(dst, day, 2)
+	dst = keygen.AppendPadded(dst, day, 2)
 	dst = append(dst, '/')
-	dst = appendPadded(dst, i/partsPerHour%24, 2)
+	dst = keygen.AppendPadded(dst, i/partsPerHour%24, 2)
 	dst = append(dst, "/part-"...)
-	dst = appendPadded(dst, i%partsPerHour, 5)
+	dst = keygen.AppendPadded(dst, i%partsPerHour, 5)
 	dst = append(dst, '-')
-	h := uint32(mix(uint64(i)))
+	h := uint32(keygen.Mix(uint64(i)))
 	for shift := 28; shift >= 0; shift -= 4 {
 		dst = append(dst, "0123456789abcdef"[h>>shift&15])
 	}
@@ -101,30 +102,9 @@ func calendar(day int64) (month, dayOfMonth int64) {
 	return 3, day - 58
 }
 
-func appendPadded(dst []byte, n int64, width int) []byte {
-	for range width {
-		dst = append(dst, '0')
-	}
-	for p := len(dst) - 1; n > 0; p-- {
-		dst[p] = '0' + byte(n%10)
-		n /= 10
-	}
-	return dst
-}
-
-// mix is a bijection of 64-bit numbers that looks random.
-//
-// Source: S. Vigna, splitmix64.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
 // fill makes r object i; its key is set already.
 func (s *uniformSnapshot) fill(r *stocktake.Record, i int64) {
-	a, b, c := mix(uint64(i)<<2|1), mix(uint64(i)<<2|2), mix(uint64(i)<<2|3)
+	a, b, c := keygen.Mix(uint64(i)<<2|1), keygen.Mix(uint64(i)<<2|2), keygen.Mix(uint64(i)<<2|3)
 	binary.LittleEndian.PutUint64(r.ETag.Sum[:8], a)
 	binary.LittleEndian.PutUint64(r.ETag.Sum[8:], b)
 	r.CRC64, r.HasCRC64 = bits.RotateLeft64(a, 17)^c, true

@@ -79,7 +79,7 @@ func TestSharedListings(t *testing.T) {
 		}
 		matched[i] = run.Matched
 	}
-	if want := []int64{rows, rows, bucket.From("obj-0000000\xff") - bucket.From("obj-0000000"), bucket.From("obj-00000001\xff") - bucket.From("obj-00000001"), 0}; !slices.Equal(matched, want) {
+	if want := []int64{rows, rows, bucket.Rank("obj-0000000\xff") - bucket.Rank("obj-0000000"), bucket.Rank("obj-00000001\xff") - bucket.Rank("obj-00000001"), 0}; !slices.Equal(matched, want) {
 		t.Errorf("rows %d, want %d", matched, want)
 	}
 	if pages := far.Stats().Pages; pages > 2*rows/1000+4 {

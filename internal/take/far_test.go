@@ -54,7 +54,7 @@ func TestDetailsFar(t *testing.T) {
 	if e.Requests != 2*rows || e.Calls != 2 || e.ObjectTime == 0 || e.Time != (2*rows+2)*time.Second/100 || !slices.Equal(e.Unavailable, []stocktake.Field{stocktake.FieldCRC64}) {
 		t.Errorf("the estimate is %+v", e)
 	}
-	before := far.Stats().Asked
+	before := far.Stats().ObjectRequests
 	if before != 2 {
 		t.Errorf("the estimate has made %d requests about objects", before)
 	}
@@ -62,7 +62,7 @@ func TestDetailsFar(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if asked := far.Stats().Asked - before; asked != 2*rows {
+	if asked := far.Stats().ObjectRequests - before; asked != 2*rows {
 		t.Errorf("the take has made %d requests about objects", asked)
 	}
 	if s := &result.Summary; s.Matched != rows || s.Incomplete != 0 || !slices.Equal(s.Unavailable, []string{"Crc64"}) {

@@ -64,8 +64,8 @@ const (
 	osdID = "0a55d1ad-2f5c-4a34-9c5a-1c1f42dd7c0d"
 )
 
-// Missing returns an error that says what must be installed; nil: nothing.
-func Missing() error {
+// CheckInstalled returns an error that says what must be installed; nil: nothing.
+func CheckInstalled() error {
 	for program, pkg := range map[string]string{"ceph-mon": "ceph-mon", "ceph-osd": "ceph-osd", "radosgw": "radosgw", "ceph": "ceph-common"} {
 		if _, err := exec.LookPath(program); err != nil {
 			return fmt.Errorf("%s is missing (Debian: apt-get install %s)", program, pkg)
@@ -77,7 +77,7 @@ func Missing() error {
 // Start runs a cluster until Stop. Its files are in a folder of their own with a short
 // path, as the path of a socket must be short.
 func Start(ctx context.Context) (*Cluster, error) {
-	if err := Missing(); err != nil {
+	if err := CheckInstalled(); err != nil {
 		return nil, err
 	}
 	dir, err := os.MkdirTemp("", "ceph")
@@ -93,7 +93,7 @@ func Start(ctx context.Context) (*Cluster, error) {
 
 // AddUser makes a user of the gateway.
 func (c *Cluster) AddUser(ctx context.Context, name, accessKey, secretKey string) error {
-	return do(ctx, "radosgw-admin", "-c", c.conf, "user", "create", "--uid", name, "--display-name", name, "--access-key", accessKey, "--secret", secretKey)
+	return runToEnd(ctx, "radosgw-admin", "-c", c.conf, "user", "create", "--uid", name, "--display-name", name, "--access-key", accessKey, "--secret", secretKey)
 }
 
 // Output returns the last that the parts of the cluster have printed.
@@ -118,11 +118,11 @@ func (c *Cluster) Stop() error {
 
 func (c *Cluster) start(ctx context.Context) error {
 	keyring := filepath.Join(c.dir, "keyring")
-	mon, err := c.listen(ctx, func(addr string) (*testprocess.Process, error) { return c.startMon(ctx, addr, keyring) }, testprocess.Dials)
+	mon, err := c.listen(ctx, func(addr string) (*testprocess.Process, error) { return c.startMon(ctx, addr, keyring) }, testprocess.CheckListening)
 	if err != nil {
 		return err
 	}
-	if err := do(ctx, "ceph", "-c", c.conf, "--connect-timeout", "120", "osd", "new", osdID, "0"); err != nil {
+	if err := runToEnd(ctx, "ceph", "-c", c.conf, "--connect-timeout", "120", "osd", "new", osdID, "0"); err != nil {
 		return err
 	}
 	if err := errors.Join(os.Mkdir(filepath.Join(c.dir, "osd"), 0o700), os.Mkdir(filepath.Join(c.dir, "rgw"), 0o700)); err != nil {
@@ -133,7 +133,7 @@ func (c *Cluster) start(ctx context.Context) error {
 		{"ceph-authtool", keyring, "--import-keyring", keyring + ".osd"},
 		{"ceph-osd", "-c", c.conf, "-i", "0", "--mkfs", "--osd-uuid", osdID},
 	} {
-		if err := do(ctx, args[0], args[1:]...); err != nil {
+		if err := runToEnd(ctx, args[0], args[1:]...); err != nil {
 			return err
 		}
 	}
@@ -147,7 +147,7 @@ func (c *Cluster) start(ctx context.Context) error {
 			return nil, err
 		}
 		return run("radosgw", "-c", c.conf, "-n", "client.admin", "-f")
-	}, Answers)
+	}, CheckReady)
 	return err
 }
 
@@ -163,7 +163,7 @@ func (c *Cluster) startMon(ctx context.Context, addr, keyring string) (*testproc
 		{"monmaptool", "--create", "--clobber", "--fsid", fsid, "--addv", "a", "[v2:" + addr + "]", monMap},
 		{"ceph-mon", "-c", c.conf, "--mkfs", "-i", "a", "--monmap", monMap, "--keyring", keyring},
 	} {
-		if err := do(ctx, args[0], args[1:]...); err != nil {
+		if err := runToEnd(ctx, args[0], args[1:]...); err != nil {
 			return nil, err
 		}
 	}
@@ -190,9 +190,9 @@ func run(name string, args ...string) (*testprocess.Process, error) {
 	return testprocess.Start(exec.Command(name, args...))
 }
 
-// Answers returns nil if the S3 server at an address answers a request that is not signed: one
+// CheckReady returns nil if the S3 server at an address answers a request that is not signed: one
 // that is not ready yet answers 503.
-func Answers(ctx context.Context, addr string) error {
+func CheckReady(ctx context.Context, addr string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
 	if err != nil {
 		return err
@@ -208,8 +208,8 @@ func Answers(ctx context.Context, addr string) error {
 	return nil
 }
 
-// do runs a program to its end. Its error has what the program said.
-func do(ctx context.Context, program string, args ...string) error {
+// runToEnd runs a program to its end. Its error has what the program said.
+func runToEnd(ctx context.Context, program string, args ...string) error {
 	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, bytes.TrimSpace(out))
 	}

@@ -141,8 +141,8 @@ func (p *Proxy) accept() {
 		} else {
 			p.conns[client], p.conns[server] = true, true
 			deaf := make(chan struct{})
-			p.wg.Go(func() { p.forward(client, server, deaf) })
-			p.wg.Go(func() { p.back(server, client, deaf) })
+			p.wg.Go(func() { p.relayToServer(client, server, deaf) })
+			p.wg.Go(func() { p.relayToClient(server, client, deaf) })
 		}
 		p.mu.Unlock()
 	}
@@ -158,9 +158,9 @@ func (p *Proxy) end(a, b net.Conn) {
 	}
 }
 
-// forward passes on what the client sends. It closes deaf before a commit whose
+// relayToServer passes on what the client sends. It closes deaf before a commit whose
 // answer is to be lost.
-func (p *Proxy) forward(client, server net.Conn, deaf chan struct{}) {
+func (p *Proxy) relayToServer(client, server net.Conn, deaf chan struct{}) {
 	defer p.end(client, server)
 	buf := make([]byte, 64<<10)
 	once := sync.OnceFunc(func() { close(deaf) })
@@ -194,9 +194,9 @@ func (p *Proxy) forward(client, server net.Conn, deaf chan struct{}) {
 	}
 }
 
-// back passes on what the server answers. Once deaf is closed it ends the
+// relayToClient passes on what the server answers. Once deaf is closed it ends the
 // connection with the next answer.
-func (p *Proxy) back(server, client net.Conn, deaf <-chan struct{}) {
+func (p *Proxy) relayToClient(server, client net.Conn, deaf <-chan struct{}) {
 	defer p.end(client, server)
 	buf := make([]byte, 64<<10)
 	for {

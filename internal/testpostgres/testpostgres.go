@@ -63,7 +63,7 @@ func New(options ...string) (_ *Server, err error) {
 			err = errors.Join(err, os.RemoveAll(dir))
 		}
 	}()
-	if s.as, err = Owner(dir); err != nil {
+	if s.as, err = GiveToPostgres(dir); err != nil {
 		return nil, err
 	}
 	if err := s.run("initdb", "-D", s.data(), "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C", "-N"); err != nil {
@@ -75,9 +75,9 @@ func New(options ...string) (_ *Server, err error) {
 	return s, nil
 }
 
-// Owner gives dir to the user postgres if we are root, whom PostgreSQL refuses to run as,
+// GiveToPostgres gives dir to the user postgres if we are root, whom PostgreSQL refuses to run as,
 // and returns who its programs must run as; nil: the current user.
-func Owner(dir string) (*syscall.Credential, error) {
+func GiveToPostgres(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
 	}
@@ -95,10 +95,10 @@ func Owner(dir string) (*syscall.Credential, error) {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
-// keeper runs a server until its standard input ends, which happens even if the test
+// superviseScript runs a server until its standard input ends, which happens even if the test
 // is killed. The server keeps no file of the test open, such as a lock that it has
 // inherited.
-const keeper = `for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
+const superviseScript = `for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
 "$0" "$@" >>log 2>&1 </dev/null &
 read line
 kill -QUIT $! 2>/dev/null
@@ -106,11 +106,11 @@ wait`
 
 // Start starts a server that was stopped.
 func (s *Server) Start() error {
-	args := []string{"-c", keeper, filepath.Join(s.bin, "postgres"), "-D", s.data()}
+	args := []string{"-c", superviseScript, filepath.Join(s.bin, "postgres"), "-D", s.data()}
 	for _, o := range s.options {
 		args = append(args, "-c", o)
 	}
-	cmd := s.inside(exec.Command("/bin/sh", args...))
+	cmd := s.runInFolder(exec.Command("/bin/sh", args...))
 	alive, err := cmd.StdinPipe()
 	if err != nil {
 		return err
@@ -261,11 +261,11 @@ func (s *Server) run(name string, args ...string) error {
 }
 
 func (s *Server) command(ctx context.Context, name string, args ...string) *exec.Cmd {
-	return s.inside(exec.CommandContext(ctx, filepath.Join(s.bin, name), args...))
+	return s.runInFolder(exec.CommandContext(ctx, filepath.Join(s.bin, name), args...))
 }
 
-// inside has a program run in the server's folder and as its user.
-func (s *Server) inside(cmd *exec.Cmd) *exec.Cmd {
+// runInFolder has a program run in the server's folder and as its user.
+func (s *Server) runInFolder(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	if s.as != nil {

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// patience is how long a program may take until it is ready.
-const patience = 3 * time.Minute
+// startTimeout is how long a program may take until it is ready.
+const startTimeout = 3 * time.Minute
 
 // A Process is a running program.
 type Process struct {
@@ -75,7 +75,7 @@ var errEnded = errors.New("it has ended")
 // Await calls ready until it returns nil, for at most three minutes. Its error says that
 // the program has ended, or is ready's.
 func (p *Process) Await(ctx context.Context, ready func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, patience)
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
@@ -124,8 +124,8 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// Dials returns nil if something listens at an address.
-func Dials(ctx context.Context, addr string) error {
+// CheckListening returns nil if something listens at an address.
+func CheckListening(ctx context.Context, addr string) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("%s: %w", addr, err)

@@ -34,9 +34,9 @@ const (
 	MasterKey = "c3RvY2t0YWtlIHRlc3RzOiBhIG1hc3RlciBrZXkuLi4="
 )
 
-// Patience is how long a server may take from its start to being ready, and
+// Timeout is how long a server may take from its start to being ready, and
 // from being told to stop to its end.
-const Patience = 20 * time.Second
+const Timeout = 20 * time.Second
 
 // Build compiles stocktake from the module's sources into dir and returns the
 // path of the binary. flags go to go build.
@@ -142,7 +142,7 @@ func withoutSettings(env []string) []string {
 // ready asks until the server says that it is ready; unready says that any answer
 // will do.
 func (s *Server) ready(ctx context.Context, unready bool) error {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -176,7 +176,7 @@ var announced = regexp.MustCompile(`(?m)^the console is at (http://\S+)$`)
 // ConsoleURL returns the URL of the console of a server that was started with one.
 // The server says so before it is ready, but its output may come later.
 func (s *Server) ConsoleURL(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, Patience)
+	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
 	tick := time.NewTicker(5 * time.Millisecond)
 	defer tick.Stop()
@@ -199,7 +199,7 @@ func (s *Server) PID() int { return s.cmd.Process.Pid }
 func (s *Server) Log() string { return s.log.String() }
 
 // Stop asks the server to end, as a service manager would, and waits. A server
-// that exits with an error, or not within [Patience], is an error.
+// that exits with an error, or not within [Timeout], is an error.
 func (s *Server) Stop() error {
 	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended already, which done tells
 	select {
@@ -208,9 +208,9 @@ func (s *Server) Stop() error {
 			return fmt.Errorf("stocktake serve: %w\n%s", s.err, s.log)
 		}
 		return nil
-	case <-time.After(Patience):
+	case <-time.After(Timeout):
 		s.Kill()
-		return fmt.Errorf("stocktake serve did not end within %v of SIGTERM\n%s", Patience, s.log)
+		return fmt.Errorf("stocktake serve did not end within %v of SIGTERM\n%s", Timeout, s.log)
 	}
 }
 

@@ -43,7 +43,7 @@ func pooled(t testing.TB, address, mode string, size int) string {
 			args = []string{"-u", "postgres", settings}
 		}
 		return program.Start(t, exec.Command(binary, args...))
-	}, testprocess.Dials)
+	}, testprocess.CheckListening)
 	return "postgres://postgres@" + addr + "/" + name + "?sslmode=disable"
 }
 

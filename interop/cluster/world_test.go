@@ -52,7 +52,7 @@ func startLake(t testing.TB, host string) *lake {
 		if host != "" {
 			addr = host + addr[strings.LastIndexByte(addr, ':'):]
 		}
-		return testprocess.Dials(ctx, addr)
+		return testprocess.CheckListening(ctx, addr)
 	})
 	if host != "" {
 		addr = host + addr[strings.LastIndexByte(addr, ':'):]

@@ -39,7 +39,7 @@ func startVersitygw(t *testing.T) *server {
 		p = program.Start(t, exec.Command(binary, "--access", accessKey, "--secret", secretKey, "--port", addr, "--quiet", "--iam-dir", iam, "posix", "--versioning-dir", versions, data))
 		return p
 	}
-	addr := program.Listen(t, start, testprocess.Dials)
+	addr := program.Listen(t, start, testprocess.CheckListening)
 	s := open(t, server{name: "versitygw 1.8.0", endpoint: "http://" + addr, conditional: true, ignoresMissing: true, unordered: true, pageSize: 50})
 	s.makeUser = func(t *testing.T, s *server) *user {
 		out, err := exec.CommandContext(t.Context(), binary, "admin", "--access", accessKey, "--secret", secretKey, "--endpoint-url", s.endpoint,
@@ -51,7 +51,7 @@ func startVersitygw(t *testing.T) *server {
 	}
 	s.restart = func() error {
 		p.Kill()
-		return start(addr).Await(context.Background(), func(ctx context.Context) error { return testprocess.Dials(ctx, addr) })
+		return start(addr).Await(context.Background(), func(ctx context.Context) error { return testprocess.CheckListening(ctx, addr) })
 	}
 	return s
 }
@@ -71,7 +71,7 @@ func startMinIO(t *testing.T) *server {
 		cmd.Env = append(os.Environ(), "MINIO_ROOT_USER="+accessKey, "MINIO_ROOT_PASSWORD="+secretKey,
 			"MINIO_UPDATE=off", "MINIO_BROWSER=off", "MINIO_CI_CD=on", "HOME="+dir)
 		return program.Start(t, cmd)
-	}, testceph.Answers)
+	}, testceph.CheckReady)
 	grant := build(t, "minio", "./grant")
 	makeUser := func(*testing.T, *server) *user {
 		allow := func(t *testing.T, p policy, _ ...string) error {

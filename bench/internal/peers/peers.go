@@ -86,7 +86,7 @@ func pick[T any](list string, all []T, name func(T) string) (named []T, err erro
 // returns its path. A build takes minutes.
 func (p Peer) Install(ctx context.Context, dir string) (string, error) {
 	if p.start != nil {
-		return "", testceph.Missing()
+		return "", testceph.CheckInstalled()
 	}
 	if p.module == "" {
 		return testserver.Build(ctx, dir, "-trimpath", "-ldflags=-s -w")
@@ -185,7 +185,7 @@ func (s *Server) startOther(ctx context.Context, binary, dir string) error {
 		_ = cmd.Process.Signal(os.Interrupt) // fails if it has ended already
 		select {
 		case <-ended:
-		case <-time.After(testserver.Patience):
+		case <-time.After(testserver.Timeout):
 			_ = cmd.Process.Kill()
 			<-ended
 		}
@@ -199,7 +199,7 @@ func (s *Server) startOther(ctx context.Context, binary, dir string) error {
 
 // await asks for the list of buckets until it is answered.
 func (s *Server) await(ctx context.Context, ended chan error) error {
-	ctx, cancel := context.WithTimeout(ctx, testserver.Patience)
+	ctx, cancel := context.WithTimeout(ctx, testserver.Timeout)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

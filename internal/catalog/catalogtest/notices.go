@@ -154,8 +154,8 @@ func deliveredNotices(t *testing.T, c Catalog) {
 	same(t, "after their time", ids(inventory.NoticeQuery{}, 9), "c")
 }
 
-// give stores notices with a run that ends.
-func give(t *testing.T, c Catalog, notices ...inventory.Notice) {
+// addNotices stores notices with a run that ends.
+func addNotices(t *testing.T, c Catalog, notices ...inventory.Notice) {
 	t.Helper()
 	put(t, c, "giver", "giver")
 	r := Queued("giver", "giver", "giver")
@@ -169,7 +169,7 @@ func notices(t *testing.T, c Catalog) {
 	must(t, err)
 	same(t, "next of none", next, time.Time{})
 	first, second := note("b", Start.Add(time.Minute)), note("a", Start.Add(2*time.Minute))
-	give(t, c, second, first)
+	addNotices(t, c, second, first)
 	next, err = c.NextNotice(t.Context(), target)
 	must(t, err)
 	same(t, "next", next, first.Due)
@@ -216,7 +216,7 @@ func deadNotices(t *testing.T, c Catalog) {
 		n.Made = Start.Add(time.Duration(i) * time.Hour)
 		all = append(all, n)
 	}
-	give(t, c, all...)
+	addNotices(t, c, all...)
 	for i := range 4 {
 		all[i].Due, all[i].Error, all[i].Attempts = time.Time{}, "refused", 12
 		must(t, c.SetNotice(t.Context(), all[i]))

@@ -36,7 +36,7 @@ func simulate(b *keygen.Bucket, requests int, last *stocktake.Summary, within fl
 	row := map[*Range]int64{}
 	send := func(r *Range) {
 		if _, ok := row[r]; !ok {
-			row[r] = b.From(r.From)
+			row[r] = b.Rank(r.From)
 		}
 		calls++
 		heap.Push(&queue, event{at: now + 0.9 + 0.2*rng.Float64(), r: r})
@@ -56,7 +56,7 @@ func simulate(b *keygen.Bucket, requests int, last *stocktake.Summary, within fl
 		from := row[r]
 		end := b.Rows
 		if r.To != "" {
-			end = b.From(r.To)
+			end = b.Rank(r.To)
 		}
 		n := min(1000, end-from)
 		// A page that ends just before the end of its range says that more follows,

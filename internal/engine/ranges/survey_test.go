@@ -21,11 +21,11 @@ func survey(b *keygen.Bucket, pages, requests int) *Table {
 		for _, r := range probes {
 			from, seen := row[r]
 			if !seen {
-				from = b.From(r.From)
+				from = b.Rank(r.From)
 			}
 			end := b.Rows
 			if r.To != "" {
-				end = b.From(r.To)
+				end = b.Rank(r.To)
 			}
 			n := min(1000, end-from)
 			more := from+1000 <= end && from+1000 < b.Rows // as the store says it
@@ -60,7 +60,7 @@ func TestParts(t *testing.T) {
 			}
 			var largest, from int64
 			for _, cut := range append(cuts, "\xff\xff") {
-				to := b.From(cut)
+				to := b.Rank(cut)
 				largest = max(largest, to-from)
 				from = to
 			}

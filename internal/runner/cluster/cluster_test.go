@@ -31,7 +31,7 @@ func TestShared(t *testing.T) {
 	if len(seen) != 3 {
 		t.Errorf("the slices were scanned by %v", seen)
 	}
-	if most := w.far.Stats().Most; most > 12 {
+	if most := w.far.Stats().MaxInFlight; most > 12 {
 		t.Errorf("%d requests at once by three processes with four each", most)
 	}
 	t.Log(w.far.Stats())

@@ -38,7 +38,7 @@ func TestManyShards(t *testing.T) {
 		var rows int64
 		s := rep.Summary
 		for i := range s.Files {
-			if at := w.large.Find(s.Files[i].FirstKey); at != rows {
+			if at := w.large.Rank(s.Files[i].FirstKey); at != rows {
 				t.Fatalf("run %d: shard %d begins with object %d, after %d", round, i, at, rows)
 			}
 			rows += s.Files[i].Rows

@@ -67,7 +67,7 @@ const objects = 100
 
 func newRunner() (*local.Runner, *stores) {
 	s := &stores{Store: membucket.New(nil, "photos", "reports")}
-	s.Bucket("photos").Load(membucket.Records(objects)...)
+	s.Bucket("photos").Load(membucket.UniformRecords(objects)...)
 	return &local.Runner{Stores: s, Options: engine.Options{Log: slog.New(slog.DiscardHandler)}}, s
 }
 
