@@ -15,8 +15,8 @@ import (
 	"github.com/stocktake/stocktake/report/csvgz"
 )
 
-// series is a full report and three incremental ones that bring it forward. A test
-// changes it before it is written.
+// series is a full report and three incremental reports that follow it. A test changes it
+// before it is written.
 type series struct {
 	columns, incremental []stocktake.Field
 	rows                 []stocktake.Record
@@ -32,9 +32,9 @@ type seriesWindow struct {
 	changes []stocktake.ChangedRecord
 }
 
-// newSeries returns a series of current versions, or all, whose full report stands at
-// change 10 within the first window: the windows end at 20, 30 and 40, and were
-// subscribed to at 5. Only the first change of the first window is in the full report.
+// newSeries returns a series of current versions, or of all versions. The full report contains
+// the changes up to 10, in the middle of the first window. The windows end at changes 20, 30
+// and 40, and the journal begins at 5.
 func newSeries(versions bool) *series {
 	s := &series{
 		columns:     []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey},
@@ -68,7 +68,7 @@ func newSeries(versions bool) *series {
 	return s
 }
 
-// windowDirectory returns the directory of the window of a number.
+// windowDirectory returns the directory of the n-th window.
 func windowDirectory(i int) string {
 	return fmt.Sprintf("photos/weekly-1/incremental_inventory/2026-01-05T16-%d000Z/", i)
 }
@@ -131,7 +131,7 @@ func (s *series) writeWindow(t tb, dst *membucket.Bucket, dir string, w *seriesW
 	return r
 }
 
-// sizes returns the keys and sizes of a report that is brought forward.
+// sizes applies the windows and returns the keys and sizes of the result.
 func sizes(t tb, a *report.Applied) string {
 	t.Helper()
 	var all []string
@@ -144,12 +144,12 @@ func sizes(t tb, a *report.Applied) string {
 	return strings.Join(all, " ")
 }
 
-// without returns columns but one.
+// without returns columns without one.
 func without(columns []stocktake.Field, f stocktake.Field) []stocktake.Field {
 	return slices.DeleteFunc(slices.Clone(columns), func(c stocktake.Field) bool { return c == f })
 }
 
-// TestApply brings reports forward with windows in any order, and some of them twice.
+// TestApply applies windows in any order, and some of them twice.
 func TestApply(t *testing.T) {
 	for _, versions := range []bool{false, true} {
 		full, w := newSeries(versions).write(t)
@@ -176,13 +176,13 @@ func TestApply(t *testing.T) {
 	}
 }
 
-// A window that the full report has already is passed over, whatever it lacks.
+// A window that the full report already contains is skipped, even if it lacks something.
 func TestApplyPassesOver(t *testing.T) {
 	s := newSeries(false)
 	s.full.Journal.Sequence = 20
 	s.windows[0].gaps = []stocktake.JournalGap{{After: 8, Until: 20, Changes: 12}}
 	s.windows[0].columns = without(s.incremental, stocktake.FieldSize)
-	// A gap that ends where the full report stands is in it.
+	// A gap that ends at or before the full report does not matter.
 	s.windows[1].gaps = []stocktake.JournalGap{{After: 15, Until: 20}}
 	full, windows := s.write(t)
 	a, err := report.Apply(t.Context(), full, windows, report.ApplyOptions{Folder: t.TempDir()})
@@ -197,8 +197,8 @@ func TestApplyPassesOver(t *testing.T) {
 	}
 }
 
-// A window without changes stands behind the one before it, whatever it is called, and
-// a window that two places have counts once.
+// A window without changes is ordered after the previous one, whatever its name. A window from
+// two places counts once.
 func TestApplyEmptyAndRepeatedWindows(t *testing.T) {
 	s := newSeries(false)
 	empty := seriesWindow{about: s.windows[0].about}
@@ -241,7 +241,7 @@ func TestApplyNothing(t *testing.T) {
 	}
 }
 
-// TestChangesAreNotATable: what needs a table refuses a report of changes.
+// TestChangesAreNotATable: functions that need a table refuse a report of changes.
 func TestChangesAreNotATable(t *testing.T) {
 	full, windows := newSeries(false).write(t)
 	_, convert := report.Convert(t.Context(), windows[0], nil, report.ConvertOptions{})
@@ -255,8 +255,8 @@ func TestChangesAreNotATable(t *testing.T) {
 	}
 }
 
-// TestApplyRefuses changes one thing of a series that can be applied, and expects an
-// error to branch on that names the report and its fault.
+// TestApplyRefuses changes one property of a valid series, and expects a specific error that
+// names the report and its fault.
 func TestApplyRefuses(t *testing.T) {
 	w0, w1, w2 := windowDirectory(0)+report.ManifestName, windowDirectory(1)+report.ManifestName, windowDirectory(2)+report.ManifestName
 	whole := directory + report.ManifestName

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Overlong files of an untrusted report cost neither memory nor time: each is an
-// error, or a finding, when more was read than our reports can have.
+// Overlong files of an untrusted report are errors or findings. They cost little memory and
+// time: reading stops when a file is longer than any valid one.
 func TestFilesAreBounded(t *testing.T) {
 	const manifest = directory + report.ManifestName
 	for _, tt := range []struct {
@@ -59,7 +59,7 @@ func TestFilesAreBounded(t *testing.T) {
 	}
 }
 
-// endlessBucket has an object without an end.
+// endlessBucket has an object of unlimited length.
 type endlessBucket struct {
 	report.Bucket
 	key, head, again string
@@ -86,7 +86,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A summary of the greatest size that ours have is read.
+// A summary of the greatest valid size is read.
 func TestLargestSummary(t *testing.T) {
 	if testing.Short() {
 		t.Skip("a summary of 100 MiB")

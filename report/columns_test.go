@@ -27,7 +27,7 @@ var allColumns = func() (fields []stocktake.Field) {
 // everyFormat returns the table of formats, and the reference.
 func everyFormat() []report.Format { return append(report.Formats(), csvgztest.Plain) }
 
-// everything is a record in which nothing is zero but what excludes the rest.
+// everything is a record in which every field that can be combined with the others has a value.
 var everything = stocktake.Record{
 	Key: []byte("k"), VersionID: []byte("CAEQ"), ETag: stocktake.ETag{Sum: [16]byte{1, 2, 3}, Parts: 12}, Size: 102400,
 	LastModified: 1767582245, TransitionTime: 1767668645, LastAccess: 1767582246, CRC64: 1<<64 - 1, HasCRC64: true,
@@ -44,10 +44,9 @@ func TestEverythingIsSet(t *testing.T) {
 	}
 }
 
-// Each column of the table is written by each format, so that the rows of a
-// record with a value and of one without differ in it; the row of a delete marker
-// has a value where the table says so; and a record is read back as it was. A
-// column that a format forgets fails here by its name.
+// Each format writes each column of the table: the rows of a record with a value and of one
+// without differ in it, the row of a delete marker has a value where the table says so, and a
+// record is read back unchanged. The test fails with the name of a column that a format lacks.
 func TestEveryColumn(t *testing.T) {
 	nothing := stocktake.Record{Key: []byte("j")}
 	marker := everything

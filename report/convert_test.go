@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// target is a bucket in memory as a target. The write that fails is counted from
-// 1; 0: none does.
+// target is a bucket in memory that Convert writes to. It counts writes from 1 and fails one of
+// them; 0: none fails.
 type target struct {
 	*membucket.Bucket
 	fails int
@@ -62,8 +62,8 @@ func keysOf(t tb, b report.Bucket) (keys []string) {
 	return keys
 }
 
-// A report that was converted passes every check and has the same rows, in any
-// format, with any columns and any part of the rows.
+// A converted report passes every check and has the same rows, in any format, with any columns
+// and any part of the rows.
 func TestConvert(t *testing.T) {
 	defer report.SetPartRows(9)()
 	rapid.Check(t, func(t *rapid.T) {
@@ -123,7 +123,7 @@ func TestConvert(t *testing.T) {
 	})
 }
 
-// Whatever write fails, nothing is left behind.
+// If a write fails, no file is left behind.
 func TestConvertFails(t *testing.T) {
 	from := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{PieceRows: 100}, tenColumns, membucket.UniformRecords(1000))
 	for n := 1; ; n++ {

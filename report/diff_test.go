@@ -20,8 +20,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// changed returns the records after some were removed, added or changed. The
-// versions of a key keep their order, except that a new one comes first.
+// changed returns the records after random removals, additions and changes. The versions of a
+// key keep their order, except that a new one comes first.
 func changed(t *rapid.T, records []stocktake.Record) []stocktake.Record {
 	var out []stocktake.Record
 	for _, r := range records {
@@ -68,7 +68,7 @@ func line(c *report.Change) string {
 	return fmt.Sprintf("~ %s %v %d>%d", id(c.New), c.What, c.Old.Size, c.New.Size)
 }
 
-// lines compares records one by one, as slowly as can be.
+// lines compares records one by one, in the simplest way.
 func lines(before, after []stocktake.Record, columns []stocktake.Field) (all []string) {
 	type version struct{ key, id string }
 	rows := func(records []stocktake.Record) map[version]stocktake.Record {
@@ -210,8 +210,8 @@ func TestDiffVersionsInAnyOrder(t *testing.T) {
 	}
 }
 
-// Any number of versions of one key may be gone, or new behind the last one that both reports have;
-// only those that a later row may still match are kept in memory.
+// Any number of versions of one key may be missing, or new after the last one that both reports
+// have. Only versions that a later row may still match are kept in memory.
 func TestDiffManyVersionsOfOneKey(t *testing.T) {
 	defer report.SetWaiting(20)()
 	versions := func(from, to int) (list []stocktake.Record) { // the newest first
@@ -248,7 +248,7 @@ func TestDiffManyVersionsOfOneKey(t *testing.T) {
 	}
 }
 
-// Of a report with versions and one without, the newest versions are compared.
+// If one report has versions and the other does not, the newest versions are compared.
 func TestDiffWithAndWithoutVersions(t *testing.T) {
 	all := []stocktake.Record{
 		{Key: []byte("a"), VersionID: []byte("2"), Size: 2, IsLatest: true},
@@ -266,7 +266,7 @@ func TestDiffWithAndWithoutVersions(t *testing.T) {
 	}
 }
 
-// Rows that are not in order, and an index that lies, are errors, not changes.
+// Rows that are out of order, and a wrong index, are errors, not changes.
 func TestDiffRefuses(t *testing.T) {
 	defer report.SetPartRows(100)()
 	records := membucket.UniformRecords(1000)

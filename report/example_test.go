@@ -152,7 +152,7 @@ func ExampleReport_AddUp() {
 		fmt.Println(err)
 		return
 	}
-	sums, err := r.ReadRollup(ctx) // made while the report was
+	sums, err := r.ReadRollup(ctx) // made during the report
 	if errors.Is(err, fs.ErrNotExist) {
 		sums, err = r.AddUp(ctx, report.AddUpOptions{}) // a report of OSS
 	}
@@ -259,7 +259,7 @@ func (f files) Remove(_ context.Context, key string) error {
 	return nil
 }
 
-// file is a file that lies in files once it is whole.
+// file is an object that is stored in files when it is committed.
 type file struct {
 	bytes.Buffer
 	in  files

@@ -115,7 +115,7 @@ func TestReportsOfS3(t *testing.T) {
 	}
 }
 
-// A shard in Parquet that is damaged is a finding, not an error.
+// A damaged Parquet shard is a finding, not an error.
 func TestVerifyFindsDamagedParquet(t *testing.T) {
 	f, err := report.FormatNamed(stocktake.FormatParquet)
 	if err != nil {

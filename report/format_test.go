@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Names and suffixes tell formats apart, and a configuration may name each
-// format: a format that the rules of the API forget fails here by its name.
+// Names and suffixes identify formats, and a configuration may name each format. The test fails
+// with the name of a format that the rules of the API lack.
 func TestFormats(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range report.Formats() {

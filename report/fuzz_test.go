@@ -10,8 +10,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// FuzzVerify passes Verify files that this project did not write. It says what
-// is wrong with them; it finds nothing only if there is nothing.
+// FuzzVerify passes untrusted files to Verify. Verify reports what is wrong with them; it finds
+// nothing only if nothing is wrong.
 func FuzzVerify(f *testing.F) {
 	good := example()
 	const shard, dir = "photos/daily/data/0.csv.gz", "photos/daily/2026-01-05T16-00Z/"

@@ -38,8 +38,7 @@ func newShardWriter(t tb, f report.Format, columns []stocktake.Field, limits rep
 	return w
 }
 
-// shards cuts records into shards, given to open by number, in batches of batch
-// records.
+// shards writes records to shards, which open opens by number, in batches of batch records.
 func shards(t tb, f report.Format, columns []stocktake.Field, limits report.Limits, batch int, records []stocktake.Record, open func(int) io.WriteCloser) (made []report.Shard) {
 	t.Helper()
 	w := newShardWriter(t, f, columns, limits)
@@ -76,7 +75,7 @@ func shards(t tb, f report.Format, columns []stocktake.Field, limits report.Limi
 	return made
 }
 
-// write makes a report of records by hand and opens it.
+// write writes a report of records without the engine and opens it.
 func write(t tb, dst *membucket.Bucket, limits report.Limits, columns []stocktake.Field, records []stocktake.Record) *report.Report {
 	t.Helper()
 	return writeAs(t, csvgz.Format, dst, limits, columns, records)
@@ -126,7 +125,7 @@ func writeAs(t tb, f report.Format, dst *membucket.Bucket, limits report.Limits,
 	return r
 }
 
-// object is put into a bucket when it is closed.
+// object is stored in a bucket when it is closed.
 type object struct {
 	bytes.Buffer
 	dst *membucket.Bucket

@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// allocated returns how many bytes f allocates, freed ones included.
+// allocated returns how many bytes f allocates, including freed ones.
 func allocated(f func()) int64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -27,8 +27,8 @@ func allocated(f func()) int64 {
 	return int64(after.TotalAlloc - before.TotalAlloc)
 }
 
-// A shard of some kilobytes that holds a billion rows, or one row without an end, is
-// found out after few of them, in bounded memory.
+// A shard of some kilobytes with a billion rows, or with one endless row, is detected after few
+// of them, in bounded memory.
 func TestVerifyStopsAtBombs(t *testing.T) {
 	row := "photos,\"zzz\",\"1\",\"Standard\",\"2026-01-05T16-00-00Z\",\"\",\"false\",\"false\",\"default\",\"0\",\"Normal\",\"\"\n"
 	for _, tt := range []struct {
@@ -60,7 +60,7 @@ func TestVerifyStopsAtBombs(t *testing.T) {
 	}
 }
 
-// bombBucket has a shard that unpacks to text without an end.
+// bombBucket has a shard that decompresses to endless text.
 type bombBucket struct {
 	report.Bucket
 	key, head, again string
@@ -92,8 +92,8 @@ func (b *bombBucket) OpenRange(ctx context.Context, key string, offset, length i
 	return b.Bucket.OpenRange(ctx, key, offset, length)
 }
 
-// A manifest that names other columns than the rows have is found, with the file
-// and the row.
+// A manifest whose columns differ from those of the rows is detected, with the file and the
+// row.
 func TestVerifyFindsAnotherSchema(t *testing.T) {
 	for name, edit := range map[string]func(string) string{
 		"a column less":       func(s string) string { return strings.TrimSuffix(s, ", CRC64") },
@@ -115,8 +115,7 @@ func TestVerifyFindsAnotherSchema(t *testing.T) {
 	}
 }
 
-// A report of ten thousand shards is verified in memory that the shards do not
-// add up in.
+// The memory of verifying a report of ten thousand shards does not grow with their number.
 func TestVerifyManyShards(t *testing.T) {
 	if testing.Short() {
 		t.Skip("ten thousand shards")
@@ -142,7 +141,7 @@ func TestVerifyManyShards(t *testing.T) {
 	}
 }
 
-// A roll-up of empty parts costs little more memory than its text has.
+// A roll-up of empty parts takes little more memory than its text.
 func TestRollupIsBounded(t *testing.T) {
 	for _, part := range []string{"{}", "null", "[]", "1"} {
 		raw := []byte(`{"version":1,"prefixes":[` + strings.Repeat(part+",", rollup.MaxSize/(len(part)+1)-100) + part + `]}`)

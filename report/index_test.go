@@ -56,7 +56,7 @@ func TestRowsFrom(t *testing.T) {
 	})
 }
 
-// A key is found by reading a piece, not a shard, and no other shard.
+// To find a key, one piece of one shard is read.
 func TestRowsFromReadsLittle(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	records := membucket.UniformRecords(60_000)
@@ -115,8 +115,8 @@ func (f *countingFile) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// The index of a shard stays small, however many pieces the shard has and however
-// long the keys are; its entries are pieces in order, the first one first.
+// The index of a shard stays small, however many pieces the shard has and however long the keys
+// are. Its entries are pieces in order, beginning with the first.
 func TestIndexIsBounded(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -158,8 +158,7 @@ func TestIndexIsBounded(t *testing.T) {
 	}
 }
 
-// Pieces that were encoded elsewhere and out of order make the shard that one
-// writer makes.
+// Pieces that were encoded elsewhere and in any order make the same shard as a single writer.
 func TestJoin(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := membucket.RandomRecords(t, 20, true)

@@ -102,7 +102,7 @@ func TestOpen(t *testing.T) {
 	}
 }
 
-// The example of the specification has this MD5.
+// The documented MD5 of the example in the specification.
 func TestChecksum(t *testing.T) {
 	example := `{"creationTimestamp":"1767628800","destinationBucket":"reports","fileFormat":"CSV","fileSchema":"Bucket, Key, VersionId, IsLatest, IsDeleteMarker, Size, StorageClass, LastModifiedDate, ETag, IsMultipartUploaded","files":[{"MD5checksum":"8DCA9B56A06CDD173F14BDE5B3D4A8D7","key":"inv/photos/weekly-1/data/3f0c5a52-7c0e-4c1b-9d0e-6b7f1c2d3e4f.csv.gz","size":187}],"sourceBucket":"photos","version":"2019-09-01"}`
 	if got, want := report.Checksum([]byte(example)), "8AA18C1800F0F8F91F1C2D17C5440B4B"; got != want {

@@ -14,7 +14,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// The totals of the rows are those of the scan, in every format.
+// The totals of the rows equal those of the scan, in every format.
 func TestAddUpIsTheRollup(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {
@@ -38,7 +38,7 @@ func TestAddUpIsTheRollup(t *testing.T) {
 	}
 }
 
-// Rows in any order, as in reports that OSS makes, are added up the same.
+// Rows in any order, as in reports of OSS, have the same totals.
 func TestAddUpOfUnsortedRows(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		records := membucket.RandomRecords(t, 20, false)
@@ -53,7 +53,7 @@ func TestAddUpOfUnsortedRows(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Of objects with the same date any may be the oldest.
+		// Any of the objects with the same date may be the oldest.
 		want.Oldest, want.Newest, got.Oldest, got.Newest = nil, nil, nil, nil
 		if diff := gocmp.Diff(want, got); diff != "" {
 			t.Errorf("added up (-sorted +shuffled):\n%s", diff)

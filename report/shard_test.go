@@ -124,7 +124,7 @@ func TestShardWriterPassesErrorsOn(t *testing.T) {
 	}
 }
 
-// Rows that belong to no shard are an error, not lost.
+// Rows outside a shard are an error, not lost.
 func TestShardWriterWantsBegin(t *testing.T) {
 	records := membucket.UniformRecords(5000)
 	for _, finish := range []func(*report.ShardWriter){

@@ -15,7 +15,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// shuffled makes a report without a summary whose rows are in any order, as S3 may.
+// shuffled writes a report without a summary whose rows are in random order, as S3 may write
+// it.
 func shuffled(t *testing.T, f report.Format, records []stocktake.Record) *report.Report {
 	t.Helper()
 	records = slices.Clone(records)
@@ -25,7 +26,7 @@ func shuffled(t *testing.T, f report.Format, records []stocktake.Record) *report
 	return r
 }
 
-// records with several versions each, newest first.
+// versioned returns records with several versions each, the newest first.
 func versioned(n int64) []stocktake.Record {
 	records := membucket.UniformRecords(n)
 	for i := range records {
@@ -39,8 +40,8 @@ func versioned(n int64) []stocktake.Record {
 	return records
 }
 
-// Diff and Convert sort rows that are in any order, however few fit into memory, and
-// leave no files.
+// Diff and Convert sort rows in any order, however few fit into memory, and leave no files
+// behind.
 func TestSorting(t *testing.T) {
 	records := versioned(3000)
 	ordered := write(t, membucket.New(nil, "reports").Bucket("reports"), report.Limits{Rows: 1000}, allColumns, records)
@@ -104,7 +105,7 @@ func TestSortingFails(t *testing.T) {
 	if _, err := report.Diff(t.Context(), from, from, opts, none); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("without a folder: %v", err)
 	}
-	// A row at fault, after some runs.
+	// A damaged row after some sorted runs.
 	defer report.SetSorting(20<<10, 3)()
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	bad := write(t, dst, report.Limits{Rows: 200}, allColumns, versioned(300))

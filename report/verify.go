@@ -227,7 +227,7 @@ func (v *verifier) checksum(ctx context.Context, manifest []byte, ours bool) err
 	}
 	want := Checksum(manifest)
 	if string(got) != want && (ours || !strings.EqualFold(strings.TrimSpace(string(got)), want)) { // S3 writes lower case
-		v.find(key, CheckChecksum, "it says %.40q, %s has the MD5 %s", got, ManifestName, want)
+		v.find(key, CheckChecksum, "it contains %.40q, but %s has the MD5 %s", got, ManifestName, want)
 	}
 	return nil
 }

@@ -15,16 +15,16 @@ func (c *shardCheck) checkIndex() []stocktake.SummaryPiece {
 	}
 	pieces := c.summary.Pieces
 	if len(pieces) > maxIndexEntries {
-		c.find(CheckPieces, 0, "%d pieces, more than %d", len(pieces), maxIndexEntries)
+		c.find(CheckPieces, 0, "the index has %d pieces, more than %d", len(pieces), maxIndexEntries)
 		return nil
 	}
 	for i, p := range pieces {
 		switch {
 		case p.Row < 0 || p.Offset < 0 || p.Offset >= c.file.Size:
-			c.find(CheckPieces, 0, "a piece at row %d, byte %d of %d", p.Row+1, p.Offset, c.file.Size)
+			c.find(CheckPieces, 0, "a piece begins at row %d, byte %d of %d", p.Row+1, p.Offset, c.file.Size)
 			return nil
 		case i > 0 && (p.Row <= pieces[i-1].Row || p.Offset <= pieces[i-1].Offset):
-			c.find(CheckPieces, 0, "a piece at row %d, byte %d after one at row %d, byte %d", p.Row+1, p.Offset, pieces[i-1].Row+1, pieces[i-1].Offset)
+			c.find(CheckPieces, 0, "a piece begins at row %d, byte %d, after one at row %d, byte %d", p.Row+1, p.Offset, pieces[i-1].Row+1, pieces[i-1].Offset)
 			return nil
 		}
 	}
@@ -54,7 +54,7 @@ func (c *shardCheck) checkPieces(ctx context.Context, reader format.Reader, f *s
 		}
 	}
 	if len(c.nextPieces) > 0 {
-		c.find(CheckPieces, 0, "a piece at row %d of %d", c.nextPieces[0].Row+1, c.rows)
+		c.find(CheckPieces, 0, "a piece begins at row %d of %d", c.nextPieces[0].Row+1, c.rows)
 	}
 	if indexed, ok := reader.(format.Indexed); ok {
 		for _, p := range pieces {

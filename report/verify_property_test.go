@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/report/rollup"
 )
 
-// A damaged report, and what verify must say of it.
+// damaged is a damaged report and what Verify must report about it.
 type damaged struct {
 	t       *rapid.T
 	dst     *membucket.Bucket
@@ -29,8 +29,8 @@ type damaged struct {
 	row  int64  // that some finding must name; 0: any
 }
 
-// damages are kinds of damage that a stranger or a broken disk can do. Each
-// returns false if the report is too small for it.
+// damages are the kinds of damage that an attacker or a broken disk can cause. Each returns
+// false if the report is too small for it.
 var damages = map[string]func(d *damaged) bool{
 	"a flipped bit": func(d *damaged) bool {
 		d.file = d.anyShard().Key
@@ -49,7 +49,7 @@ var damages = map[string]func(d *damaged) bool{
 	"a missing row": func(d *damaged) bool {
 		i, n := d.anyRow()
 		if len(d.records[i]) == 1 {
-			return false // the shard would be empty: another damage
+			return false // the shard would be empty, which is another damage
 		}
 		d.rewrite(i, slices.Delete(slices.Clone(d.records[i]), n, n+1))
 		return true
@@ -93,7 +93,7 @@ var damages = map[string]func(d *damaged) bool{
 	},
 	"swapped shards": func(d *damaged) bool {
 		if len(d.records) < 2 || bytes.Equal(d.records[0][0].Key, d.records[1][len(d.records[1])-1].Key) {
-			return false // versions of one key have no order that rows could show
+			return false // rows of one key have no order that Verify could check
 		}
 		d.rewrite(0, d.records[1])
 		d.file = ""
@@ -162,7 +162,7 @@ var damages = map[string]func(d *damaged) bool{
 	},
 }
 
-// numbersOf returns the numbers of a roll-up that rows add up to.
+// numbersOf returns the counts of a roll-up that rows add up to.
 func numbersOf(r *rollup.Rollup) (numbers []*int64) {
 	numbers = append(numbers, &r.Rows, &r.Objects, &r.Bytes, &r.DeleteMarkers, &r.Noncurrent.Bytes)
 	for i := range r.Classes {
@@ -191,14 +191,14 @@ func (d *damaged) anyShard() *stocktake.ManifestFile {
 	return &d.rep.Manifest.Files[rapid.IntRange(0, len(d.records)-1).Draw(d.t, "shard")]
 }
 
-// anyRow returns the number of a shard and of a row of it.
+// anyRow returns the numbers of a shard and of one of its rows.
 func (d *damaged) anyRow() (shard, row int) {
 	shard = rapid.IntRange(0, len(d.records)-1).Draw(d.t, "shard")
 	return shard, rapid.IntRange(0, len(d.records[shard])-1).Draw(d.t, "row")
 }
 
-// rewrite makes records the rows of a shard, and lets manifest and summary say
-// so as far as the stored bytes go.
+// rewrite replaces the rows of a shard by records, and makes manifest and summary consistent
+// with the stored bytes.
 func (d *damaged) rewrite(i int, records []stocktake.Record) {
 	m, s := &d.rep.Manifest.Files[i], &d.rep.Summary.Files[i]
 	d.file = m.Key
@@ -225,7 +225,7 @@ func (d *damaged) writeDocuments() {
 	d.dst.Write(directory+report.SummaryName, marshal(d.t, d.rep.Summary))
 }
 
-// rewriteRollup makes raw the roll-up, as the summary then says.
+// rewriteRollup replaces the roll-up by raw, and makes the summary consistent with it.
 func (d *damaged) rewriteRollup(raw []byte) {
 	d.file = directory + report.RollupName
 	d.dst.Write(d.file, raw)
@@ -233,8 +233,7 @@ func (d *damaged) rewriteRollup(raw []byte) {
 	d.writeDocuments()
 }
 
-// In every format, a report verifies as it was written, and any damage is found at
-// its place.
+// In every format, an undamaged report verifies, and any damage is found in its place.
 func TestVerifyFindsAnyDamage(t *testing.T) {
 	names := slices.Sorted(maps.Keys(damages))
 	for _, f := range report.Formats() {
@@ -268,7 +267,7 @@ func TestVerifyFindsAnyDamage(t *testing.T) {
 	}
 }
 
-// Hashes alone find changed bytes, and nothing else.
+// Hashes alone detect changed bytes, and only those.
 func TestVerifyHashes(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	rep := write(t, dst, report.Limits{Rows: 100}, tenColumns, membucket.UniformRecords(1000))

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// Verify reads each shard once, and the footer of one that has a footer. One key is
-// read with a small part of its shard.
+// Verify reads each shard once, and the footer of a shard with a footer. To find one key, a
+// small part of its shard is read.
 func TestShardsAreReadOnce(t *testing.T) {
 	for _, f := range report.Formats() {
 		t.Run(f.Name(), func(t *testing.T) {

@@ -57,7 +57,7 @@ func (v *verifier) compareRollup(shards []*shardCheck) {
 	sorted := true
 	for _, c := range shards {
 		if c.otherRows() {
-			v.unchecked("the totals in %s: the rows are not those that were scanned", RollupName)
+			v.unchecked("the totals in %s: the rows differ from those that were scanned", RollupName)
 			return
 		}
 		sorted = sorted && !c.disorder

@@ -174,7 +174,7 @@ func (c *shardCheck) row(row *Row, n int64) {
 			c.repeats.start(row.VersionID)
 			c.disorder = true
 			if c.rep.Summary != nil {
-				c.find(CheckOrder, n, "key %.200q comes after %.200q", row.Key, c.last)
+				c.find(CheckOrder, n, "key %.200q follows the greater key %.200q", row.Key, c.last)
 			}
 		}
 	}
@@ -186,7 +186,7 @@ func (c *shardCheck) compareStored(stored *summedFile) error {
 	c.stored = stored.size
 	switch {
 	case c.stored > c.file.Size:
-		c.find(CheckSize, 0, "more than %d bytes, which is what the manifest says", c.file.Size)
+		c.find(CheckSize, 0, "more than the %d bytes that the manifest says", c.file.Size)
 	case c.stored < c.file.Size:
 		c.find(CheckSize, 0, "%d bytes, the manifest says %d", c.stored, c.file.Size)
 	}

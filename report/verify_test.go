@@ -29,7 +29,7 @@ func verify(t tb, b report.Bucket) *report.Verification {
 	return v
 }
 
-// Whatever is written as it should be is found to be right.
+// Valid reports of all kinds are verified without findings.
 func TestVerifyFindsNothing(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		versions := rapid.Bool().Draw(t, "versions")
@@ -68,8 +68,8 @@ func TestVerifyFinds(t *testing.T) {
 			return bytes.ReplaceAll(b, []byte(old), []byte(new))
 		}
 	}
-	// rows edits the rows of a shard and makes manifest, checksum and summary agree
-	// as far as the bytes go.
+	// rows edits the rows of a shard and makes manifest, checksum and summary consistent with
+	// the stored bytes.
 	rows := func(key string, edit func([]byte) []byte) change {
 		return func(t *testing.T, b *membucket.Bucket) { repack(t, b, key, edit(gunzip(t, body(t, b, key)))) }
 	}
@@ -202,8 +202,8 @@ func TestVerifyFinds(t *testing.T) {
 	}
 }
 
-// repack makes rows the content of a shard, and makes the rest of the report say
-// so as far as the stored bytes go.
+// repack replaces the content of a shard by rows, and makes the rest of the report consistent
+// with the stored bytes.
 func repack(t *testing.T, b *membucket.Bucket, key string, rows []byte) {
 	t.Helper()
 	var packed bytes.Buffer
@@ -234,8 +234,8 @@ func repack(t *testing.T, b *membucket.Bucket, key string, rows []byte) {
 	b.Write(directory+report.SummaryName, about)
 }
 
-// A report that OSS made has no summary, other quotes, another order, and
-// columns of tomorrow. It verifies as far as it goes.
+// A report of OSS has no summary, other quotes, another order, and unknown columns. Everything
+// that can be verified is.
 func TestVerifyForeign(t *testing.T) {
 	dst := membucket.New(nil, "reports").Bucket("reports")
 	write(t, dst, report.Limits{Rows: 2}, tenColumns, []stocktake.Record{
@@ -265,10 +265,10 @@ func TestVerifyForeign(t *testing.T) {
 	}
 }
 
-// A key with many versions spans several shards; a version that is in two
-// of them is found, however far apart.
+// A key with many versions spans several shards. A version that is in two of them is found,
+// however far apart they are.
 func TestVerifyVersionsAcrossShards(t *testing.T) {
-	for _, again := range []int{-1, 0, 3, 7} { // the number of the version that comes last once more; -1: none
+	for _, again := range []int{-1, 0, 3, 7} { // number of the version that is repeated at the end; -1: none
 		var records []stocktake.Record
 		version := func(i int) stocktake.Record {
 			return stocktake.Record{Key: []byte("k"), VersionID: []byte{'v', byte('0' + i)}}
@@ -300,7 +300,7 @@ func TestVerifyErrors(t *testing.T) {
 	if _, err := report.Verify(ctx, dst, manifest, report.VerifyOptions{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	// Each operation fails once: that is an error, and no finding.
+	// Each operation fails once. Each failure is an error, not a finding.
 	boom := errors.New("boom")
 	for n := 1; ; n++ {
 		b := &brokenBucket{Bucket: dst, n: n, err: boom}
@@ -357,7 +357,7 @@ func (f *brokenFile) Read(p []byte) (int, error) {
 	return f.ReadCloser.Read(p)
 }
 
-// A column that the manifest has twice is named: readers would take one or the other.
+// A column that the manifest names twice is reported, because readers may use either.
 func TestVerifyNamesDuplicateColumn(t *testing.T) {
 	const manifest = directory + report.ManifestName
 	for old, edited := range map[string]string{`"fileSchema":"`: `"fileSchema":"Key, `, `, Size`: ", Key, Size"} {

@@ -31,13 +31,13 @@ func (v *verifier) compareShards(shards []*shardCheck) {
 			case order > 0:
 				disorder = true
 				if v.rep.Summary != nil {
-					v.find(c.file.Key, CheckOrder, "the first key %.200q comes after %.200q, the last of the file before", c.first, before.last)
+					v.find(c.file.Key, CheckOrder, "the first key %.200q follows the greater key %.200q, the last of the previous file", c.first, before.last)
 				}
 			case order == 0:
 				if head == nil || tail == nil {
 					overflow = true
 				} else if n := common(tail, head); n > 0 {
-					v.find(c.file.Key, CheckDuplicate, "versions of key %.200q that are in a file before as well: %d", c.first, n)
+					v.find(c.file.Key, CheckDuplicate, "%d versions of key %.200q are also in an earlier file", n, c.first)
 				}
 				if c.repeats.started == 1 && end != nil { // the next file may continue the key
 					if end = append(end, tail...); len(end) > maxBoundaryVersions {
@@ -50,10 +50,10 @@ func (v *verifier) compareShards(shards []*shardCheck) {
 		before, tail = c, end
 	}
 	if disorder && v.rep.Summary == nil {
-		v.unchecked("that each version occurs once: the rows are not in key order, which OSS does not promise either")
+		v.unchecked("that each version occurs once: the rows are not in key order, and OSS does not promise that order")
 	}
 	if overflow {
-		v.unchecked("that each version occurs once: some key has more versions than are compared")
+		v.unchecked("that each version occurs once: a key has more versions than can be compared")
 	}
 }
 
@@ -76,7 +76,7 @@ func (v *verifier) sumHashed(shards []*shardCheck) {
 			v.out.Rows += c.summary.Rows
 		}
 	}
-	v.unchecked("rows, keys, pieces and totals: only sizes and hashes were asked for")
+	v.unchecked("rows, keys, pieces and totals: only sizes and hashes were requested")
 }
 
 // checkTotals adds up all shards and compares the totals with the summary.

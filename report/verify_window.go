@@ -13,20 +13,20 @@ const CheckSequence Check = "sequence"
 func (c *shardCheck) checkSequence(row *Row, n int64) {
 	m, ch := &c.rep.Manifest, &row.Change
 	if c.rep.Has(stocktake.FieldRecordTimestamp) && (ch.Time < m.StartTimestamp*1000 || ch.Time >= m.EndTimestamp*1000) {
-		c.find(CheckSequence, n, "RecordTimestamp is outside of the window")
+		c.find(CheckSequence, n, "RecordTimestamp is outside the window")
 	}
 	if !c.rep.Has(stocktake.FieldSequenceNumber) {
 		return
 	}
 	if ch.Sequence <= c.sequence && c.rows > 1 {
-		c.find(CheckSequence, n, "SequenceNumber %d comes after %d", ch.Sequence, c.sequence)
+		c.find(CheckSequence, n, "SequenceNumber %d follows the greater number %d", ch.Sequence, c.sequence)
 	}
 	if c.rows == 1 {
 		c.firstSequence = ch.Sequence
 	}
 	c.sequence = ch.Sequence
 	if s := c.rep.Summary; s != nil && s.Window != nil && (ch.Sequence <= s.Window.After.Sequence || ch.Sequence > s.Window.Until.Sequence) {
-		c.find(CheckSequence, n, "SequenceNumber %d is outside of %d to %d, which the summary says", ch.Sequence, s.Window.After.Sequence+1, s.Window.Until.Sequence)
+		c.find(CheckSequence, n, "SequenceNumber %d is outside %d to %d, the range in the summary", ch.Sequence, s.Window.After.Sequence+1, s.Window.Until.Sequence)
 	}
 }
 
@@ -40,7 +40,7 @@ func (v *verifier) compareWindowFiles(shards []*shardCheck) {
 		v.out.Rows += c.rows
 		if v.rep.Summary != nil && c.rows > 0 && v.rep.Has(stocktake.FieldSequenceNumber) {
 			if c.firstSequence <= last {
-				v.find(c.file.Key, CheckSequence, "the first SequenceNumber %d comes after %d, the last of the file before", c.firstSequence, last)
+				v.find(c.file.Key, CheckSequence, "the first SequenceNumber %d follows %d, the last of the previous file", c.firstSequence, last)
 			}
 			last = c.sequence
 		}

@@ -94,8 +94,8 @@ func same(t failer, got, want []byte) {
 	t.Fatalf("%d bytes, want %d; they differ at %d: %q, want %q", len(got), len(want), i, around(got), around(want))
 }
 
-// The stream holds the plain encoder's rows and is about as large as a general
-// compressor makes it.
+// The stream contains the plain encoder's rows and is about as large as that of a general
+// compressor.
 func TestWorkloads(t *testing.T) {
 	for _, w := range workloads {
 		recs := w.make(rand.New(rand.NewPCG(1, 2)), 10000)
@@ -163,8 +163,8 @@ func TestNoRows(t *testing.T) {
 	}
 }
 
-// The same records make the same bytes, whatever was encoded before and however they
-// are batched.
+// The same records result in the same bytes, whatever was encoded before and however they are
+// batched.
 func TestSameBytes(t *testing.T) {
 	recs := archive(rand.New(rand.NewPCG(5, 6)), 20000)
 	want := encode(t, allColumns, recs, len(recs))

@@ -81,7 +81,7 @@ func uuids(rnd *rand.Rand, n int) []stocktake.Record {
 	return recs[:n]
 }
 
-// archive has classes and ages that jump from row to row.
+// archive returns objects whose classes and ages change from row to row.
 func archive(rnd *rand.Rand, n int) []stocktake.Record {
 	recs := lake(rnd, n)
 	for i := range recs {
@@ -149,8 +149,8 @@ func sorted(rnd *rand.Rand, n int, key func(i int) string) []stocktake.Record {
 	return recs
 }
 
-// object has the columns that look the same in any bucket: a size of a
-// log-normal distribution, a random tag and checksum, mixed classes.
+// object returns a record with columns that are similar in any bucket: a size of a log-normal
+// distribution, a random tag and checksum, mixed classes.
 func object(rnd *rand.Rand, key string) stocktake.Record {
 	r := stocktake.Record{
 		Key:          []byte(key),

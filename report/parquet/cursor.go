@@ -54,7 +54,7 @@ func (s *source) begin(g *storedGroup) (err error) {
 // hold records that a buffer grows by n bytes.
 func (s *source) hold(n int64) error {
 	if s.held += n; s.held > maxHeld {
-		return fmt.Errorf("%w that is read: the pages of its columns take more than %d bytes at once", ErrNotParquet, maxHeld)
+		return fmt.Errorf("%w that can be read: the pages of its columns take more than %d bytes at once", ErrNotParquet, maxHeld)
 	}
 	return nil
 }
@@ -176,7 +176,7 @@ func (c *cursor) header() (h pageHeader, err error) {
 			return h, fmt.Errorf("a page header: %w", r.err)
 		}
 	}
-	return h, fmt.Errorf("a page header of more than %d bytes", maxHeader)
+	return h, fmt.Errorf("a page header has more than %d bytes", maxHeader)
 }
 
 func readPageHeader(r *structReader) (h pageHeader) {
@@ -224,7 +224,7 @@ func (c *cursor) nextPage() error {
 		return err
 	}
 	if h.size < 0 || h.stored < 0 || h.size > maxPage || h.stored > maxPage || h.stored > c.chunk.start+c.chunk.size-c.at {
-		return fmt.Errorf("a page of %d bytes, %d stored", h.size, h.stored)
+		return fmt.Errorf("a page claims %d bytes, %d stored", h.size, h.stored)
 	}
 	stored, err := c.peek(h.stored)
 	if err != nil {
@@ -246,7 +246,7 @@ func (c *cursor) nextPage() error {
 		return nil // an index page, or a page of an unknown kind
 	}
 	if h.values < 0 || h.values > c.left {
-		return fmt.Errorf("a page of %d values where %d are left", h.values, c.left)
+		return fmt.Errorf("a page has %d values, but only %d are left", h.values, c.left)
 	}
 	c.left -= h.values
 	c.rows = h.values
@@ -318,7 +318,7 @@ func (c *cursor) grow(buf []byte, n int64) ([]byte, error) {
 
 func (c *cursor) copy(buf, stored []byte, size int64) ([]byte, error) {
 	if int64(len(stored)) != size {
-		return buf, fmt.Errorf("a page of %d bytes that should have %d", len(stored), size)
+		return buf, fmt.Errorf("a page has %d bytes, its header says %d", len(stored), size)
 	}
 	buf, err := c.grow(buf, size)
 	return append(buf, stored...), err
@@ -356,7 +356,7 @@ func (c *cursor) decompress(buf, stored []byte, size int64) (_ []byte, err error
 			if _, err = io.ReadFull(c.gzip, buf); err == nil {
 				var more [1]byte
 				if n, _ := c.gzip.Read(more[:]); n > 0 {
-					err = errors.New("it is longer than it says")
+					err = errors.New("it is longer than its header says")
 				}
 			}
 		}
@@ -367,7 +367,7 @@ func (c *cursor) decompress(buf, stored []byte, size int64) (_ []byte, err error
 		err = fmt.Errorf("it has %d bytes instead of %d", len(buf), size)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("a page that cannot be decompressed: %w", err)
+		return nil, fmt.Errorf("a page cannot be decompressed: %w", err)
 	}
 	return buf, nil
 }

@@ -9,7 +9,7 @@ import (
 // The decoders below read one value at a time, so that their memory does not depend
 // on the number of values that a page claims to have.
 
-var errPage = errors.New("the values of a page break off")
+var errPage = errors.New("the values of a page are truncated")
 
 // runs reads the hybrid of runs and bit-packed groups; see appendRuns.
 type runs struct {
@@ -97,7 +97,7 @@ func newDelta(b []byte) (delta, error) {
 		return delta{}, errPage
 	}
 	if block == 0 || block > 1<<16 || block%128 != 0 || minis == 0 || minis > 1<<9 || block%minis != 0 || block/minis%32 != 0 || left > 1<<31 {
-		return delta{}, fmt.Errorf("deltas in blocks of %d, %d mini blocks", block, minis)
+		return delta{}, fmt.Errorf("deltas in blocks of %d with %d mini blocks cannot be read", block, minis)
 	}
 	return delta{b: r.b, block: int(block), minis: int(minis), left: int64(left), first: true, last: first}, nil
 }
@@ -172,7 +172,7 @@ func bitsAt(b []byte, at, width int) uint64 {
 // maxValue is the longest text of a column, in bytes.
 const maxValue = 1 << 20
 
-var errLong = fmt.Errorf("a value of more than %d bytes", maxValue)
+var errLong = fmt.Errorf("a value has more than %d bytes", maxValue)
 
 // values reads the values of a page in one of the encodings.
 type values struct {
@@ -400,12 +400,12 @@ func (e *entries) open(b []byte, typ, n int64) error {
 		}
 		return nil
 	}
-	return fmt.Errorf("a dictionary of type %d", typ)
+	return fmt.Errorf("a dictionary of type %d cannot be read", typ)
 }
 
 func (e *entries) get(i int, out *value) error {
 	if i >= e.n {
-		return fmt.Errorf("index %d into a dictionary of %d", i, e.n)
+		return fmt.Errorf("index %d is outside a dictionary of %d values", i, e.n)
 	}
 	if e.typ == typeByteArray {
 		b := e.b[e.offsets[i]:]

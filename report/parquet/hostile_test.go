@@ -62,8 +62,8 @@ func TestHostile(t *testing.T) {
 		{"encrypted", append(bytes.Repeat([]byte("x"), 20), "PARE"...), "encrypted"},
 		{"footer longer than the file", append(footer(nil, nil)[:4], "\xff\xff\xff\x7fPAR1"...), "footer"},
 		{"footer of 17 MiB", footer(nil, make([]byte, parquet.MaxFooter+1)), "more than"},
-		{"footer of nothing", footer(nil, nil), "breaks off"},
-		{"list of 2^31", footer(nil, []byte{0x49, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07}), "breaks off"},
+		{"footer of nothing", footer(nil, nil), "is truncated"},
+		{"list of 2^31", footer(nil, []byte{0x49, 0xfc, 0xff, 0xff, 0xff, 0xff, 0x07}), "is truncated"},
 		{"nested without end", footer(nil, bytes.Repeat([]byte{0xfc}, 1<<20)), "malformed"},
 		{"lists in lists", footer(nil, append([]byte{0xf9}, bytes.Repeat([]byte{0x19}, 1<<20)...)), "malformed"},
 		{"rows without row groups", footer(nil, with(func(*parquet.Meta) {})), "rows"},
@@ -73,7 +73,7 @@ func TestHostile(t *testing.T) {
 		{"key is a number", footer(nil, with(func(m *parquet.Meta) { m.Columns[1].Type, m.Rows = 2, 0 })), "another type"},
 		{"chunk outside", footer(make([]byte, 100), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Offset = 1, 1, 1<<40 })), "column chunk"},
 		{"page of zeros", footer(make([]byte, 100), with(func(m *parquet.Meta) { m.Groups, m.Rows = 1, 1 })), "column bucket"},
-		{"a page of 2 GiB", footer(parquet.PageHeader(1<<31-1, 50), with(func(m *parquet.Meta) { m.Groups, m.Rows = 1, 1 })), "a page of"},
+		{"a page of 2 GiB", footer(parquet.PageHeader(1<<31-1, 50), with(func(m *parquet.Meta) { m.Groups, m.Rows = 1, 1 })), "a page claims"},
 		{"a page that inflates to 60 MiB", footer(parquet.PageHeader(60<<20, 50), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Codec = 1, 1, 6 })), "decompressed"},
 		{"an unknown codec", footer(parquet.PageHeader(10, 30), with(func(m *parquet.Meta) { m.Groups, m.Rows, m.Codec = 1, 1, 4 })), "codec BROTLI"},
 	} {
@@ -92,7 +92,7 @@ func TestHostile(t *testing.T) {
 	}
 }
 
-// The memory of a reader does not grow with the rows.
+// The memory of a reader does not grow with the number of rows.
 func TestReaderMemory(t *testing.T) {
 	columns := benchColumns
 	b := shard(t, columns, 1<<13, membucket.UniformRecords(1<<15))

@@ -89,7 +89,7 @@ func readMetadata(ctx context.Context, f format.File) (*metadata, error) {
 		return nil, fmt.Errorf("%w: a footer of %d bytes in %d", ErrNotParquet, length, size)
 	}
 	if length > maxFooter {
-		return nil, fmt.Errorf("%w that is read: a footer of %d bytes, more than %d", ErrNotParquet, length, maxFooter)
+		return nil, fmt.Errorf("%w that can be read: a footer of %d bytes, more than %d", ErrNotParquet, length, maxFooter)
 	}
 	if length+8 > int64(len(tail)) {
 		if tail, err = readRange(ctx, f, size-8-length, length+8, nil); err != nil {
@@ -265,7 +265,7 @@ func (m *metadata) addGroup(r *structReader, data int64) {
 					return
 				}
 				if c.start < 4 || c.size < 1 || c.start > data-c.size || c.values < 0 {
-					r.fail(fmt.Errorf("a column chunk of %d bytes, %d values at byte %d of %d", c.size, c.values, c.start, data))
+					r.fail(fmt.Errorf("a column chunk claims %d bytes, %d values at byte %d of %d", c.size, c.values, c.start, data))
 					return
 				}
 				g.start, g.end = min(g.start, c.start), max(g.end, c.start+c.size)
@@ -280,9 +280,9 @@ func (m *metadata) addGroup(r *structReader, data int64) {
 	switch {
 	case r.err != nil:
 	case len(g.chunks) != len(m.leaves):
-		r.fail(fmt.Errorf("a row group of %d columns, the schema has %d", len(g.chunks), len(m.leaves)))
+		r.fail(fmt.Errorf("a row group has %d columns, the schema has %d", len(g.chunks), len(m.leaves)))
 	case g.rows < 0 || g.rows > maxRowsPerByte*data-g.row:
-		r.fail(fmt.Errorf("a row group of %d rows in %d bytes", g.rows, data))
+		r.fail(fmt.Errorf("a row group claims %d rows in %d bytes", g.rows, data))
 	default:
 		for i, c := range g.chunks {
 			if m.leaves[i].flat && c.values != g.rows {
@@ -300,7 +300,7 @@ func readChunk(r *structReader) (c storedChunk) {
 	r.fields(func(id int16, typ byte) {
 		switch {
 		case id == 1:
-			r.fail(errors.New("a column chunk in another file"))
+			r.fail(errors.New("a column chunk is in another file"))
 		case id == 4:
 			c.places.start = r.integer(typ)
 		case id == 5:

@@ -139,7 +139,7 @@ func (r *reader) pages(chunk *storedChunk, rows int64) (places []pagePlace, err 
 				before = places[n-1]
 			}
 			if p.offset <= before.offset || p.offset >= chunk.start+chunk.size || p.row <= before.row || p.row >= rows || len(places) == 0 && p.row != 0 {
-				s.fail(fmt.Errorf("a page at byte %d, row %d", p.offset, p.row))
+				s.fail(fmt.Errorf("the page index has a page at byte %d, row %d", p.offset, p.row))
 			}
 			places = append(places, p)
 		})
@@ -218,7 +218,7 @@ func (r *reader) indexPart(p indexRange) ([]byte, error) {
 		return nil, nil
 	}
 	if p.size < 0 || p.size > maxIndex || p.start < 4 || p.start > r.source.file.Size()-p.size {
-		return nil, fmt.Errorf("%w that is read: a page index of %d bytes at byte %d", ErrNotParquet, p.size, p.start)
+		return nil, fmt.Errorf("%w that can be read: a page index of %d bytes at byte %d", ErrNotParquet, p.size, p.start)
 	}
 	if from := p.start - r.meta.tailStart; from >= 0 && from+p.size <= int64(len(r.meta.tail)) {
 		return r.meta.tail[from : from+p.size], nil

@@ -97,7 +97,7 @@ func TestSeek(t *testing.T) {
 	}
 }
 
-// A damaged index is an error, or nothing is passed over.
+// With a damaged index, the reader returns an error or skips no row.
 func TestSeekDamaged(t *testing.T) {
 	columns := []stocktake.Field{stocktake.FieldBucket, stocktake.FieldKey, stocktake.FieldSize}
 	whole := shard(t, columns, 50_000, membucket.UniformRecords(40_000))

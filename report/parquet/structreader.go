@@ -16,7 +16,7 @@ type structReader struct {
 
 var (
 	errStruct    = errors.New("the metadata is malformed")
-	errTruncated = errors.New("the metadata breaks off")
+	errTruncated = errors.New("the metadata is truncated")
 )
 
 // maxDepth bounds the nesting of skipped structs.

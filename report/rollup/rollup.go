@@ -195,7 +195,7 @@ var ErrVersion = errors.New("an unknown version")
 func Parse(raw []byte) (*Rollup, error) {
 	r := new(Rollup)
 	if n := bytes.Count(raw, []byte{','}); n > maxCommas {
-		return nil, fmt.Errorf("it has %d members, more than any roll-up", n)
+		return nil, fmt.Errorf("it has %d members, more than a roll-up can have", n)
 	}
 	if err := json.Unmarshal(raw, r); err != nil {
 		return nil, err
@@ -207,7 +207,7 @@ func Parse(raw []byte) (*Rollup, error) {
 		return nil, errors.New("the first prefix is not the root")
 	}
 	if r.Depth < 0 || r.Depth > MaxDepth {
-		return nil, fmt.Errorf("depth %d: at most %d", r.Depth, MaxDepth)
+		return nil, fmt.Errorf("depth %d is greater than %d", r.Depth, MaxDepth)
 	}
 	for i := 1; i < len(r.Prefixes); i++ {
 		if p := r.Prefixes[i].Prefix; p <= r.Prefixes[i-1].Prefix || len(p) <= len(r.Root) || p[len(p)-1] != '/' || p[:len(r.Root)] != r.Root {
