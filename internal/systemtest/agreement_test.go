@@ -11,14 +11,14 @@ import (
 	"testing"
 )
 
-// The environment: how many random sequences the model is compared in, and the
-// seed of the first.
+// The environment variables: how many random sequences are compared with the model, and the
+// seed of the first one.
 const (
 	seedsVariable = "STOCKTAKE_SEEDS"
 	seedVariable  = "STOCKTAKE_SEED"
 )
 
-// An operation is one that clients do; often is its weight.
+// An operation is a request that clients make. often is its relative frequency.
 type operation struct {
 	name  string
 	often int
@@ -49,7 +49,7 @@ var onObjects = []operation{
 	{"list", 4, (*world).list},
 }
 
-// onBuckets are those that the other clients would notice.
+// onBuckets are the operations that other clients of a shared bucket would notice.
 var onBuckets = []operation{
 	{"wait", 2, (*world).wait},
 	{"list uploads", 1, (*world).listUploads},
@@ -62,7 +62,7 @@ var onBuckets = []operation{
 	{"remake", 1, (*world).remake},
 }
 
-// weighted repeats each operation as often as it weighs.
+// weighted repeats each operation according to its frequency.
 func weighted(lists ...[]operation) (all []operation) {
 	for _, list := range lists {
 		for _, o := range list {
@@ -74,18 +74,17 @@ func weighted(lists ...[]operation) (all []operation) {
 	return all
 }
 
-// A sequence is a random one of requests: each step by its number, which is all
-// the chance that it has, so that steps can be left out and the others stay
-// what they are.
+// A sequence is a random sequence of requests. Each step is identified by a number, which seeds
+// all its random choices. Steps can therefore be removed without changing the others.
 type sequence struct {
 	seed  uint64
 	steps []uint64
 }
 
-// A disagreement is why a sequence failed.
+// A disagreement is the reason why a sequence failed.
 type disagreement struct{ text, trace string }
 
-// judge is the tb of a sequence that may be played again.
+// judge is the tb of a sequence that may be run again.
 type judge struct{ log strings.Builder }
 
 func (j *judge) Helper()                         {}
@@ -94,7 +93,7 @@ func (j *judge) Fatalf(format string, args ...any) {
 	panic(disagreement{fmt.Sprintf(format, args...), j.log.String()})
 }
 
-// play plays a sequence in two buckets, which it removes at the end.
+// play runs a sequence in two buckets, which it removes at the end.
 func (s sequence) play(h *house, clock *dial, tally map[string]int) (failed *disagreement) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -127,7 +126,7 @@ func (s sequence) play(h *house, clock *dial, tally map[string]int) (failed *dis
 	return nil
 }
 
-// shrink leaves out what a failing sequence does not need to fail.
+// shrink removes the steps that are not needed for a sequence to fail.
 func (s sequence) shrink(t *testing.T, failed *disagreement) (sequence, *disagreement) {
 	for size := len(s.steps) / 2; size > 0; size /= 2 {
 		for at := 0; at+size <= len(s.steps); {
@@ -145,9 +144,8 @@ func (s sequence) shrink(t *testing.T, failed *disagreement) (sequence, *disagre
 	return s, failed
 }
 
-// TestAgreement compares every answer of the server with the model's, in random
-// sequences of requests. One that does not agree is shown as short as it can be
-// made.
+// TestAgreement compares every answer of the server with the model's, in random sequences of
+// requests. It prints a sequence that disagrees in its shortest form.
 func TestAgreement(t *testing.T) {
 	const wornAfter = 100 // sequences in one house
 	seeds, first := rounds(t, seedsVariable, 200), firstSeed(t)
@@ -184,7 +182,7 @@ func TestAgreement(t *testing.T) {
 	}
 }
 
-// firstSeed returns a random seed, or the one to try again.
+// firstSeed returns a random seed, or the seed that the environment sets.
 func firstSeed(t *testing.T) uint64 {
 	t.Helper()
 	v := os.Getenv(seedVariable)
@@ -198,9 +196,8 @@ func firstSeed(t *testing.T) uint64 {
 	return seed
 }
 
-// TestAgreementOfMany has many clients at once, each with keys of its own that
-// it knows all about, in buckets that they share. At the end the listings are
-// all of what each of them left.
+// TestAgreementOfMany runs many clients at once in shared buckets, each with keys of its own.
+// At the end, the listings must contain exactly what the clients have left.
 func TestAgreementOfMany(t *testing.T) {
 	const clients = 8
 	seeds, steps := max(1, rounds(t, seedsVariable, 200)/50), 60

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/object"
 )
 
-// A blunder is something that no client of good will sends.
+// A blunder is a request that no correct client sends.
 type blunder struct {
 	name   string
 	said   string
@@ -115,7 +115,7 @@ func (p *port) blunders(upload string) (list []blunder) {
 	return append(list, p.badDocuments(upload)...)
 }
 
-// badNumbers returns parameters and headers outside of their ranges.
+// badNumbers returns parameters and headers outside their ranges.
 func (p *port) badNumbers(upload string) (list []blunder) {
 	send := func(q *request, status int, code string) {
 		list = append(list, blunder{fmt.Sprintf("%s %s %v %v", q.method, q.key, q.query, q.header), p.signed(q, "Content-Length: 5") + "hello", waits, status, code})
@@ -203,8 +203,8 @@ func (p *port) badDocuments(upload string) (list []blunder) {
 	return append(list, blunder{"1,001 objects to delete", said, waits, 400, "MalformedXML"})
 }
 
-// TestBadInput sends what no client should, each over a connection of its own:
-// each gets a clear answer, and nothing is left of it.
+// TestBadInput sends each bad request over a connection of its own. Each gets a clear answer
+// and leaves nothing behind.
 func TestBadInput(t *testing.T) {
 	p := newPort(t)
 	if a := p.talk(p.signed(to("PUT", "bad", ""), "Content-Length: 0"), waits); a.status != 200 {
@@ -221,7 +221,7 @@ func TestBadInput(t *testing.T) {
 		t.Fatal(a)
 	}
 	want := p.state()
-	before := runtime.NumGoroutine() + 2 // timers of the store come and go
+	before := runtime.NumGoroutine() + 2 // timers of the store start and end
 	results := make(chan string, 64)
 	list := p.blunders(begun.UploadID)
 	busy := make(chan struct{}, 32) // connections at once
@@ -250,7 +250,7 @@ func TestBadInput(t *testing.T) {
 	t.Logf("%d kinds of bad input", len(list))
 }
 
-// judge sends a blunder and tells what is wrong with the answer.
+// judge sends a blunder and returns what is wrong with the answer.
 func (p *port) judge(b blunder) string {
 	a := p.talk(b.said, b.end)
 	switch {
@@ -263,7 +263,7 @@ func (p *port) judge(b blunder) string {
 	return ""
 }
 
-// state is all that there is in the bucket, as listings tell.
+// state returns everything that the listings of the bucket show.
 func (p *port) state() string {
 	p.t.Helper()
 	var b strings.Builder
@@ -279,8 +279,8 @@ func (p *port) state() string {
 	return b.String()
 }
 
-// TestHostileKeys keeps objects under the strangest names that are legal, over
-// the wire, and finds them again under exactly these.
+// TestHostileKeys puts objects under the strangest legal keys over the network, and finds them
+// under exactly these keys.
 func TestHostileKeys(t *testing.T) {
 	p := newPort(t)
 	if a := p.talk(p.signed(to("PUT", "bad", ""), "Content-Length: 0"), waits); a.status != 200 {

@@ -16,15 +16,15 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// killsVariable is how often the server is killed.
+// killsVariable is the environment variable for how often the server is killed.
 const killsVariable = "STOCKTAKE_KILLS"
 
-// binary is the real program, built once.
+// binary returns the path of the real program, which is built once.
 var binary = sync.OnceValues(func() (string, error) {
 	return testserver.Build(context.Background(), programs)
 })
 
-// programs is the folder of the binary.
+// programs is the folder of the built program.
 var programs string
 
 func TestMain(m *testing.M) {
@@ -50,7 +50,7 @@ func start(t *testing.T, data string, args ...string) *testserver.Server {
 	return s
 }
 
-// A wire is a client of a server that is another process.
+// A wire is a client of a server in another process.
 type wire struct {
 	url    string
 	client *http.Client
@@ -62,7 +62,7 @@ func newWire(s *testserver.Server) *wire {
 
 var serverKey = signature.Credentials{ID: testserver.AccessKeyID, Secret: testserver.AccessKeySecret}
 
-// do sends a request. An error means that there was no answer, or not all of it.
+// do sends a request. An error means that there was no answer, or only a part of it.
 func (c *wire) do(ctx context.Context, q *request) (answer, error) {
 	q.who, q.scheme = serverKey, signature.V4
 	r, err := q.build(c.url, time.Now())
@@ -81,7 +81,7 @@ func (c *wire) do(ctx context.Context, q *request) (answer, error) {
 	return newAnswer(q.method, res.StatusCode, res.Header, body)
 }
 
-// must sends a request as do does and fails the test unless it succeeds.
+// must sends a request and fails the test unless it succeeds.
 func (c *wire) must(t *testing.T, q *request) answer {
 	t.Helper()
 	a, err := c.do(t.Context(), q)
@@ -105,8 +105,8 @@ func (q *request) with(body []byte) *request {
 	return q
 }
 
-// inspect opens the store of a server that has ended, waits until what it left
-// half done is removed, and checks that index and files agree.
+// inspect opens the store of a server that has ended, waits until unfinished work is removed,
+// and checks that index and files agree.
 func inspect(t *testing.T, data string) store.Audit {
 	t.Helper()
 	s, err := store.Open(t.Context(), data, store.Options{CacheBytes: 4 << 20})

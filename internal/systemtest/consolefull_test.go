@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A person uses the console as a browser without scripts does.
+// A person uses the console like a browser without scripts.
 type person struct {
 	http.Client
 	base string
@@ -24,7 +24,7 @@ type person struct {
 
 var csrfPattern = regexp.MustCompile(`name="csrf" value="([^"]+)"`)
 
-// do loads a page, or sends a form if it has one.
+// do loads a page, or submits its form if form is set.
 func (p *person) do(t *testing.T, path string, form url.Values) (status int, body string) {
 	t.Helper()
 	method := http.MethodGet
@@ -49,9 +49,8 @@ func (p *person) do(t *testing.T, path string, form url.Values) (status int, bod
 	return resp.StatusCode, string(text)
 }
 
-// A form that is sent to the console while the disk is full changes nothing, says why,
-// and keeps what was entered. Pages can be read all the time. Once there is room, the
-// same form works.
+// A form that is submitted while the disk is full changes nothing, shows the reason, and keeps
+// what was entered. Pages can always be read. Once there is free space, the same form works.
 func TestConsoleOnFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "60m")
@@ -87,7 +86,7 @@ func TestConsoleOnFullDisk(t *testing.T) {
 	rest := filler{filepath.Join(disk, "rest")}
 	check(t, os.Remove(filepath.Join(data, "ballast")))
 	check(t, rest.fill())
-	// What SQLite has room for in its log is saved before the disk is full for it, too.
+	// SQLite can still save what fits into its log, so its disk must be full, too.
 	kept := 0
 	for {
 		form.Set("Id", "daily-"+string(rune('a'+kept)))

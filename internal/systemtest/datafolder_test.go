@@ -15,12 +15,12 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the description of the data folder in testdata")
 
-// fixture is a data folder that an earlier version made, without the endings of
-// its archive and its description; see testdata/README.md.
+// fixture is a data folder that an earlier version made: the common part of the names of its
+// archive and its description; see testdata/README.md.
 const fixture = "testdata/datafolder-1"
 
-// TestDataFolderOpens serves the data folder of an earlier version: everything
-// is still there, keys work, what was begun can be ended, and new runs succeed.
+// TestDataFolderOpens serves the data folder of an earlier version: its content is complete,
+// its keys work, what was begun can be completed, and new runs succeed.
 func TestDataFolderOpens(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
@@ -64,8 +64,8 @@ func TestDataFolderOpens(t *testing.T) {
 	}
 }
 
-// work uses what the folder holds: the append continues, the upload is completed,
-// the keys encrypt, and a configuration makes a report.
+// work uses the content of the folder: it continues the append, completes the upload, encrypts
+// with the keys, and makes a report.
 func (f *folder) work() {
 	f.t.Helper()
 	f.must(to("POST", "plain", "appended", "append", "", "position", "66006").with([]byte(", last")))
@@ -88,7 +88,7 @@ func (f *folder) work() {
 	}
 }
 
-// worked compares what work has left.
+// worked checks the results of work.
 func (f *folder) worked() {
 	f.t.Helper()
 	for _, want := range []struct{ bucket, key, body string }{

@@ -24,8 +24,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A folder is a data folder, a binary that serves it, and the root key that the
-// folder holds.
+// A folder is a data folder, a binary that serves it, and its root key.
 type folder struct {
 	t      *testing.T
 	binary string
@@ -35,8 +34,8 @@ type folder struct {
 	key    signature.Credentials
 }
 
-// serve starts the binary on the data folder. The root key comes from the
-// folder, not from the environment.
+// serve starts the binary on the data folder. The root key comes from the folder, not from the
+// environment.
 func serve(t *testing.T, binary, data string, args ...string) *folder {
 	t.Helper()
 	s, err := testserver.Start(t.Context(), testserver.Config{
@@ -56,7 +55,7 @@ func serve(t *testing.T, binary, data string, args ...string) *folder {
 	return f
 }
 
-// ask sends a request of the account and returns whatever the answer is.
+// ask sends a request of the account and returns any answer.
 func (f *folder) ask(q *request) answer {
 	f.t.Helper()
 	q.who, q.scheme = f.key, signature.V4
@@ -72,7 +71,7 @@ func (f *folder) ask(q *request) answer {
 	return a
 }
 
-// must sends a request as ask does and fails the test unless it succeeds.
+// must sends a request and fails the test unless it succeeds.
 func (f *folder) must(q *request) answer {
 	f.t.Helper()
 	a := f.ask(q)
@@ -82,7 +81,7 @@ func (f *folder) must(q *request) answer {
 	return a
 }
 
-// command runs a verb of the binary on the folder and returns what it printed.
+// command runs a verb of the binary on the folder and returns its output.
 func (f *folder) command(args ...string) string {
 	f.t.Helper()
 	cmd := exec.CommandContext(f.t.Context(), f.binary, args...)
@@ -96,8 +95,8 @@ func (f *folder) command(args ...string) string {
 	return string(out)
 }
 
-// dump describes all that the folder holds, a line for each fact, as clients
-// and the command line see it. Times are in seconds.
+// dump describes the content of the folder as clients and the command line see it, one fact per
+// line. Times are in seconds.
 func (f *folder) dump() string {
 	f.t.Helper()
 	var b strings.Builder
@@ -140,8 +139,8 @@ func (f *folder) uploads(bucket string) string {
 	return b.String()
 }
 
-// headersOfObjects are the response headers that tell of an object; all that
-// begin with x-oss- come on top.
+// headersOfObjects are the response headers that describe an object, besides all that begin
+// with x-oss-.
 var headersOfObjects = []string{
 	"Etag", "Content-Type", "Content-Length", "Last-Modified", "Cache-Control", "Content-Disposition", "Content-Encoding", "Expires",
 }
@@ -185,8 +184,8 @@ func (f *folder) versions(bucket string) string {
 	return b.String()
 }
 
-// inventories describes the configurations of a bucket, their runs and whether
-// the newest report of each is whole.
+// inventories describes the configurations of a bucket, their runs, and whether the newest
+// report of each is complete.
 func (f *folder) inventories(bucket string) string {
 	f.t.Helper()
 	var b strings.Builder
@@ -233,7 +232,7 @@ func (f *folder) status(bucket, id string) []stocktake.InventoryStatus {
 	return doc.Status
 }
 
-// settle waits until no run of a configuration is left unfinished.
+// settle waits until no run of a configuration is unfinished.
 func (f *folder) settle(bucket, id string) []stocktake.Run {
 	f.t.Helper()
 	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
@@ -263,12 +262,12 @@ func sections(dump string) map[string]string {
 	return m
 }
 
-// fraction is the part of a time below a second, which says nothing here.
+// fraction matches the part of a time below a second, which is not compared.
 var fraction = regexp.MustCompile(`(\d\d:\d\d:\d\d)\.\d+Z`)
 
 func seconds(s string) string { return fraction.ReplaceAllString(s, "${1}Z") }
 
-// flat writes an XML document as one line for each text, with the path to it.
+// flat writes an XML document with one line for each text and its path.
 func flat(t *testing.T, doc []byte) string {
 	t.Helper()
 	var b strings.Builder

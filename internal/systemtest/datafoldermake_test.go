@@ -23,16 +23,17 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// makeVariable names a binary: the test of a fixture then makes it with that.
+// makeVariable names a binary. If it is set, the test of a fixture makes the fixture with that
+// binary.
 const makeVariable = "STOCKTAKE_FIXTURE_BINARY"
 
 const (
-	laterBucket  = "later" // gets the reports of the runs that the test makes
-	cutInventory = "cut"   // its first run is interrupted by the end of the server
+	laterBucket  = "later" // receives the reports of the runs that the test makes
+	cutInventory = "cut"   // the end of the server interrupts its first run
 )
 
-// TestMakeDataFolder makes a data folder with everything that a server keeps and
-// describes it, both in testdata. See testdata/README.md.
+// TestMakeDataFolder makes a data folder with everything that a server keeps, and its
+// description, in testdata. See testdata/README.md.
 func TestMakeDataFolder(t *testing.T) {
 	binary := fixtureBinary(t)
 	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusGone) }))
@@ -40,7 +41,7 @@ func TestMakeDataFolder(t *testing.T) {
 	data := filepath.Join(t.TempDir(), "data")
 	f := serve(t, binary, data, "--webhook", "ops="+gone.URL)
 	f.fill()
-	check(t, f.server.Stop()) // which leaves tables in the index, not only a log
+	check(t, f.server.Stop()) // so that the index has tables, not only a log
 	f = serve(t, binary, data, "--webhook", "ops="+gone.URL)
 	f.takeInventories()
 	f.putInventory("plain", cutInventory, laterBucket, "", "Once", "<IncludedObjectVersions>Current</IncludedObjectVersions>")
@@ -62,18 +63,18 @@ func TestMakeDataFolder(t *testing.T) {
 	check(t, os.WriteFile(fixture+".txt", []byte(dump), 0o644))
 }
 
-// fixtureBinary returns the binary that is to make a fixture, or skips the test.
+// fixtureBinary returns the binary that makes a fixture, or skips the test.
 func fixtureBinary(t *testing.T) string {
 	t.Helper()
 	binary := os.Getenv(makeVariable)
 	if binary == "" {
 		t.Skip(makeVariable + " is not set: there is no new fixture to make")
 	}
-	check(t, os.Unsetenv(makeVariable)) // which the binary would refuse
+	check(t, os.Unsetenv(makeVariable)) // the binary would refuse it
 	return binary
 }
 
-// content returns size bytes that compress well, other ones for each n.
+// content returns size bytes that compress well and depend on n.
 func content(n, size int) []byte {
 	var b []byte
 	for i := 0; len(b) < size; i++ {
@@ -82,11 +83,11 @@ func content(n, size int) []byte {
 	return b[:size]
 }
 
-// partContent returns the part n, from 0, of all uploads.
+// partContent returns part n, from 0, of all uploads.
 func partContent(n int) []byte { return content(2+n, []int{102_400, 1000}[n]) }
 
-// unfinishedRuns counts them in the catalog of a server that was killed, which
-// it leaves as it is.
+// unfinishedRuns counts the unfinished runs in the catalog of a server that was killed, without
+// changing the catalog.
 func unfinishedRuns(t *testing.T, data string) (n int) {
 	t.Helper()
 	dir := t.TempDir()
@@ -221,8 +222,8 @@ func (f *folder) complete(bucket, key, id string, etags []string) {
 	f.must(to("POST", bucket, key, "uploadId", id).with([]byte("<CompleteMultipartUpload>" + b.String() + "</CompleteMultipartUpload>")))
 }
 
-// putInventory puts a configuration whose reports go to a bucket. schedule is
-// the frequency, more what stands after the schedule.
+// putInventory puts a configuration whose reports go to a bucket. schedule is the frequency,
+// and more is XML after the schedule.
 func (f *folder) putInventory(bucket, id, destination, encryption, frequency, more string) {
 	f.t.Helper()
 	prefix := "<Prefix>inv</Prefix>"
@@ -235,8 +236,8 @@ func (f *folder) putInventory(bucket, id, destination, encryption, frequency, mo
 		`</OSSBucketDestination></Destination><Schedule><Frequency>` + frequency + `</Frequency></Schedule>` + more + `</InventoryConfiguration>`)))
 }
 
-// takeInventories puts configurations, lets them make reports, and suspends
-// them, so that later servers start no runs of their own.
+// takeInventories puts configurations, waits for their reports, and suspends them, so that
+// later servers start no runs on their own.
 func (f *folder) takeInventories() {
 	f.t.Helper()
 	const fields = `<OptionalFields><Field>Size</Field><Field>LastModifiedDate</Field><Field>ETag</Field><Field>StorageClass</Field><Field>IsMultipartUploaded</Field>` +
@@ -264,7 +265,7 @@ func (f *folder) takeInventories() {
 		if strings.Count(f.command("notice", "list"), "410 Gone") == 7 {
 			return
 		}
-		time.Sleep(50 * time.Millisecond) // another process stops sending the notices
+		time.Sleep(50 * time.Millisecond) // notices are sent by another goroutine
 	}
 	f.t.Fatal("the notices were not given up")
 }
@@ -281,7 +282,7 @@ func pack(t *testing.T, dir, path string) {
 	check(t, os.WriteFile(path, b.Bytes(), 0o644))
 }
 
-// unpack is the inverse, into a folder that need not exist.
+// unpack extracts an archive into a folder, which it creates if necessary.
 func unpack(t *testing.T, path, dir string) {
 	t.Helper()
 	file, err := os.Open(path)

@@ -38,7 +38,8 @@ var (
 	other = signature.Credentials{ID: "other-key", Secret: "other-secret"}
 )
 
-// rounds returns how much a test does: n, or what the environment variable says.
+// rounds returns the value of an environment variable that scales a test, or n if it is not
+// set.
 func rounds(t *testing.T, variable string, n int) int {
 	t.Helper()
 	v := os.Getenv(variable)
@@ -97,8 +98,8 @@ type house struct {
 	side string // where the keys are, and what else is not in fs
 }
 
-// houseOptions tune a house. The zero value is the production server on a
-// folder of its own.
+// houseOptions configure a house. The zero value is the production server in a folder of its
+// own.
 type houseOptions struct {
 	now         func() time.Time // nil: time.Now
 	memory      bool             // and without a catalog
@@ -118,13 +119,13 @@ func newHouse(t testing.TB, o houseOptions) *house {
 	return h
 }
 
-// restart ends the server and starts it again.
+// restart stops the server and starts it again.
 func (h *house) restart(ctx context.Context) error {
 	h.close()
 	return h.open(ctx, slog.New(slog.DiscardHandler))
 }
 
-// open wires the parts that the OSS face needs, as package server does.
+// open connects the parts that the OSS API needs, as package server does.
 func (h *house) open(ctx context.Context, log *slog.Logger) (err error) {
 	if h.keys, err = kms.Open(filepath.Join(h.side, "keys.json"), kms.Options{MasterFile: filepath.Join(h.side, "master.key")}); err != nil {
 		return err
@@ -183,13 +184,13 @@ func (h *house) audit(t testing.TB) store.Audit {
 	return a
 }
 
-// noInventories is for tests that ask for none.
+// noInventories serves tests that use no inventories.
 type noInventories struct{ ossapi.Inventories }
 
 func (noInventories) BucketDeleted(context.Context, string) error { return nil }
 func (noInventories) ForgetDeleted(context.Context, string) error { return nil }
 
-// keyring passes the store the keys it asks for, as package server does.
+// keyring passes the requested keys to the store, as package server does.
 type keyring struct{ keys *kms.Keys }
 
 func (k keyring) Wrap(ctx context.Context, owner string, e object.Encryption, dataKey []byte) (object.Encryption, []byte, error) {

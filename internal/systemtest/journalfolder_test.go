@@ -14,14 +14,14 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// journalFixture is a data folder of layout 4, without the endings of its archive
-// and its description; see testdata/README.md.
+// journalFixture is a data folder of layout 4: the common part of the names of its archive and
+// its description; see testdata/README.md.
 const journalFixture = "testdata/datafolder-2"
 
 const journalCORS = `<CORSConfiguration><CORSRule><AllowedOrigin>https://example.com</AllowedOrigin><AllowedMethod>GET</AllowedMethod></CORSRule></CORSConfiguration>`
 
-// TestMakeJournalFolder makes a data folder with what datafolder-1 cannot have, and
-// describes it, both in testdata. See testdata/README.md.
+// TestMakeJournalFolder makes a data folder with the content that datafolder-1 cannot have, and
+// its description, in testdata.
 func TestMakeJournalFolder(t *testing.T) {
 	binary := fixtureBinary(t)
 	data := filepath.Join(t.TempDir(), "data")
@@ -48,7 +48,7 @@ func TestMakeJournalFolder(t *testing.T) {
 	f.untilReported(time.Now())
 	check(t, f.server.Stop())
 
-	// These changes are in the journal alone.
+	// These changes exist only in the journal.
 	f = serve(t, binary, data, "--incremental-window", "24h")
 	f.must(to("PUT", "changes", "changed").with([]byte("in the journal")))
 	f.must(to("PUT", "changes", "added").with([]byte("in the journal, too")))
@@ -64,16 +64,16 @@ func TestMakeJournalFolder(t *testing.T) {
 	check(t, os.WriteFile(journalFixture+".txt", []byte(dump), 0o644))
 }
 
-// TestJournalFolderOpens serves the data folder of an earlier version whose journal
-// has changes that no window has: everything is still there, and the next windows
-// and the full report of then are the table of now.
+// TestJournalFolderOpens serves the data folder of an earlier version whose journal has changes
+// that are in no window yet. Its content is complete, and the old full report and the next
+// windows together equal the table of now.
 func TestJournalFolderOpens(t *testing.T) {
 	t.Parallel()
 	data := filepath.Join(t.TempDir(), "data")
 	unpack(t, journalFixture+".tar.gz", data)
 	path, err := binary()
 	check(t, err)
-	f := serve(t, path, data, "--no-incremental") // the description shall stand still
+	f := serve(t, path, data, "--no-incremental") // the description must not change
 	got := f.dump()
 	if *update {
 		check(t, os.WriteFile(journalFixture+".txt", []byte(got), 0o644))
@@ -95,15 +95,14 @@ func TestJournalFolderOpens(t *testing.T) {
 	now := filepath.Join(t.TempDir(), "now")
 	f.command("report", "apply", "oss://"+full.Destination+"/"+full.Manifest, "oss://reports/changes/windows/incremental_inventory", "--output", now)
 	f.command("report", "verify", now)
-	f.command("report", "diff", now, "--against", "oss://changes") // fails unless they are the same
+	f.command("report", "diff", now, "--against", "oss://changes") // fails unless they are equal
 	check(t, f.server.Stop())
 	if out := f.command("store", "audit"); !strings.Contains(out, "nothing is wrong") {
 		t.Errorf("audit: %s", out)
 	}
 }
 
-// untilReported waits until the windows of the configuration have all changes before
-// a time.
+// untilReported waits until the windows of the configuration contain all changes before a time.
 func (f *folder) untilReported(all time.Time) {
 	f.t.Helper()
 	for begun := time.Now(); ; time.Sleep(50 * time.Millisecond) { // another process makes the reports

@@ -17,8 +17,8 @@ import (
 	"time"
 )
 
-// A writer is a client with keys of its own, which knows what was answered. What
-// it asked for last may have happened, if that was not answered.
+// A writer is a client with keys of its own that remembers every answer. Its last request may
+// have taken effect if it was not answered.
 type writer struct {
 	prefix string
 	rng    *rand.Rand
@@ -33,7 +33,7 @@ type writer struct {
 	refused   int
 }
 
-// kept is a version; a delete marker has no data.
+// kept is a version. A delete marker has no data.
 type kept struct {
 	id   string
 	data []byte
@@ -45,14 +45,14 @@ type sent struct {
 	parts map[int][]byte
 }
 
-// asked is what a request that was not answered would have done.
+// asked is the effect of a request that was not answered.
 type asked struct {
 	key       string
 	versioned bool
-	data      []byte // nil: it is gone, or has a delete marker
-	removed   string // version that it would have removed; data means nothing then
-	upload    string // that the request was about
-	part      int    // 0: it would have ended the upload
+	data      []byte // nil: removed, or a delete marker
+	removed   string // the version to remove; then data is ignored
+	upload    string // that the request refers to
+	part      int    // 0: complete or abort the upload
 	began     bool   // an upload
 }
 
@@ -95,12 +95,10 @@ func (w *writer) write(ctx context.Context, c *wire) error {
 	}
 }
 
-// errFull means that a request was refused because the disk of the server is
-// full.
+// errFull means that the server refused a request because its disk is full.
 var errFull = errors.New("the disk of the server is full")
 
-// ask sends a request; last describes what it would do. answered is false if
-// the server is gone.
+// ask sends a request; last describes its effect. answered is false if the server has ended.
 func (w *writer) ask(ctx context.Context, c *wire, q *request, last asked) (a answer, answered bool, err error) {
 	w.last = &last
 	if a, err = c.do(ctx, q); err != nil {
@@ -199,7 +197,7 @@ func (w *writer) removeVersion(ctx context.Context, c *wire) (bool, error) {
 	return ok, err
 }
 
-// mostVersions is how many versions of a key stay, about.
+// mostVersions is the approximate number of versions of a key that are kept.
 const mostVersions = 12
 
 // trim removes the oldest version of a key that has too many.
@@ -218,7 +216,7 @@ func (w *writer) trim(ctx context.Context, c *wire) (bool, error) {
 	return true, nil
 }
 
-// part begins an upload, or adds a part to the one there is.
+// part begins an upload, or adds a part to the existing one.
 func (w *writer) part(ctx context.Context, c *wire) (bool, error) {
 	if len(w.uploads) == 0 {
 		key := w.prefix + "parts"
@@ -246,7 +244,7 @@ func (w *writer) part(ctx context.Context, c *wire) (bool, error) {
 	return ok, err
 }
 
-// finish completes an upload, or now and then aborts it.
+// finish completes an upload, or sometimes aborts it.
 func (w *writer) finish(ctx context.Context, c *wire) (bool, error) {
 	for id, u := range w.uploads {
 		if len(u.parts) == 0 {
@@ -275,8 +273,8 @@ func (u *sent) joined() (data []byte) {
 	return data
 }
 
-// verify checks that all that was answered is there, and what was not answered
-// is there whole or not at all; then it knows which.
+// verify checks that everything that was answered is stored, and that the request that was not
+// answered has taken effect either completely or not at all. It records which.
 func (w *writer) verify(t *testing.T, c *wire) {
 	t.Helper()
 	keys := slices.Collect(maps.Keys(w.plain))
@@ -415,8 +413,8 @@ func (w *writer) verifyUploads(t *testing.T, c *wire) {
 	}
 }
 
-// TestKill kills the server while many clients write to it, again and again on
-// the same folder. Every fourth time it is also making a backup.
+// TestKill kills the server while many clients write to it, repeatedly on the same folder.
+// Every fourth time, a backup is in progress.
 func TestKill(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -455,7 +453,7 @@ func TestKill(t *testing.T) {
 		cancel()
 		c.client.CloseIdleConnections()
 		s.Kill()
-		if round%2 == 0 { // else the server is the first to clean up
+		if round%2 == 0 { // otherwise the server is the first to clean up
 			inspect(t, data)
 		}
 		if b != nil && b.check(t) {
@@ -476,7 +474,7 @@ func TestKill(t *testing.T) {
 	t.Logf("%d kills, %d answered requests, %d backups done before the kill: %v", kills, answered, backups, inspect(t, data))
 }
 
-// makeBuckets makes the buckets that writers write to.
+// makeBuckets makes the buckets that writers use.
 func makeBuckets(t *testing.T, c *wire) {
 	t.Helper()
 	c.must(t, to("PUT", "plain", ""))

@@ -14,14 +14,14 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A killedBackup is being made when its server is killed.
+// A killedBackup is in progress when its server is killed.
 type killedBackup struct {
 	dir   string
-	still map[string][]byte // objects of the bucket plain that do not change while it is made
+	still map[string][]byte // objects of the bucket plain that do not change during the backup
 	done  chan error
 }
 
-// beginBackup puts some objects and then has a backup made.
+// beginBackup puts some objects and begins a backup.
 func beginBackup(t *testing.T, s *testserver.Server, c *wire, round int) *killedBackup {
 	t.Helper()
 	b := &killedBackup{dir: filepath.Join(t.TempDir(), "copy"), still: map[string][]byte{}, done: make(chan error, 1)}
@@ -35,8 +35,8 @@ func beginBackup(t *testing.T, s *testserver.Server, c *wire, round int) *killed
 	return b
 }
 
-// check checks, after the server was killed, that there is a whole backup or
-// none, and reports which. It removes what there is.
+// check checks, after the server was killed, that the backup is either complete or missing, and
+// returns which. It removes the remains.
 func (b *killedBackup) check(t *testing.T) bool {
 	t.Helper()
 	answer := <-b.done

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// smallDisk mounts a file system of a size such as 60m in memory. Without the
-// right to mount, the test is skipped.
+// smallDisk mounts a file system in memory with a size such as 60m. Without the right to mount,
+// it skips the test.
 func smallDisk(t *testing.T, size string) string {
 	t.Helper()
 	if os.Geteuid() != 0 {
@@ -31,10 +31,10 @@ func smallDisk(t *testing.T, size string) string {
 	return dir
 }
 
-// A filler takes all space of a disk.
+// A filler fills a disk.
 type filler struct{ path string }
 
-// fill writes until no byte is left.
+// fill writes until the disk is full.
 func (f filler) fill() error {
 	file, err := os.OpenFile(f.path, os.O_WRONLY|os.O_CREATE|os.O_APPEND, 0o600)
 	if err != nil {
@@ -48,7 +48,7 @@ func (f filler) fill() error {
 	return errors.Join(err, file.Close())
 }
 
-// keepFull fills again and again what becomes free, until ctx ends.
+// keepFull fills space whenever it becomes free, until ctx ends.
 func (f filler) keepFull(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -66,14 +66,14 @@ func (f filler) keepFull(ctx context.Context) error {
 
 func (f filler) remove() error { return os.RemoveAll(f.path) }
 
-// killsOfOneDisk is how often a server is killed before it gets an empty disk:
-// the versions that its clients make are never removed.
+// killsOfOneDisk is how often a server is killed before it gets an empty disk, because the
+// versions that its clients make are never removed.
 const killsOfOneDisk = 20
 
-// TestKillOnFullDisk kills the server while many clients write to it and
-// something else fills the disk: once, or again and again whenever something
-// becomes free. What was answered stays, what was refused did not happen. The
-// server starts on the full disk, or says that it cannot.
+// TestKillOnFullDisk kills the server while many clients write to it and another goroutine
+// fills the disk, either once or whenever space becomes free. What was answered is kept, and
+// what was refused has no effect. The server starts on the full disk, or reports that it
+// cannot.
 func TestKillOnFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "96m")
@@ -88,7 +88,7 @@ func TestKillOnFullDisk(t *testing.T) {
 	t.Logf("%d kills: %+v", kills, sum)
 }
 
-// A fullDiskSum tells what happened.
+// A fullDiskSum counts the outcomes of a test.
 type fullDiskSum struct {
 	answered, refused int // requests
 	fullStarts        int // on a full disk
@@ -126,7 +126,7 @@ func killOnFullDisk(t *testing.T, disk string, kills int, sum *fullDiskSum) {
 		}
 		wg.Go(func() {
 			select {
-			case <-time.After(rand.N(100 * time.Millisecond)): // the disk gets full at any time
+			case <-time.After(rand.N(100 * time.Millisecond)): // the disk becomes full at any time
 			case <-ctx.Done():
 			}
 			fill := rest.keepFull
@@ -144,7 +144,7 @@ func killOnFullDisk(t *testing.T, disk string, kills int, sum *fullDiskSum) {
 		wg.Wait()
 		c.client.CloseIdleConnections()
 		s.Kill()
-		if round%3 == 0 { // else the server starts on the full disk
+		if round%3 == 0 { // otherwise the server starts on the full disk
 			check(t, rest.remove())
 			inspect(t, data)
 		}
@@ -165,8 +165,8 @@ func killOnFullDisk(t *testing.T, disk string, kills int, sum *fullDiskSum) {
 	}
 }
 
-// start starts a server, on the full disk if it can be. Where it says that it
-// cannot, it is given room.
+// start starts a server, on the full disk if possible. If the server reports that it cannot
+// start, start frees space.
 func (sum *fullDiskSum) start(t *testing.T, data string, rest filler) *testserver.Server {
 	t.Helper()
 	path, err := binary()

@@ -19,11 +19,11 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// manyObjects is how many objects the inventories list.
+// manyObjects is the number of objects in the inventories.
 const manyObjects = 300_000
 
-// numbered yields n objects without bytes: an audit reports seeded objects that
-// should have some.
+// numbered yields n objects without bytes. An audit would report seeded objects that have a
+// blob.
 func numbered(n int) iter.Seq[object.Info] {
 	return func(yield func(object.Info) bool) {
 		for i := range n {
@@ -36,7 +36,7 @@ func numbered(n int) iter.Seq[object.Info] {
 	}
 }
 
-// fill makes a data folder with a bucket of many objects and one for reports.
+// fill makes a data folder with a bucket of many objects and a bucket for reports.
 func fill(t *testing.T, data string) {
 	t.Helper()
 	bucket := object.Bucket{Name: "reports", Owner: testserver.AccountID, ACL: stocktake.Private, Redundancy: "LRS"}
@@ -59,7 +59,7 @@ func putInventory(t *testing.T, c *wire, id string) {
 		`<OptionalFields><Field>Size</Field><Field>ETag</Field></OptionalFields></InventoryConfiguration>`)))
 }
 
-// runsOf are the runs of a configuration, newest first.
+// runsOf returns the runs of a configuration, the newest first.
 func runsOf(t *testing.T, c *wire, id string) []stocktake.Run {
 	t.Helper()
 	a := c.must(t, to("GET", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "runs"))
@@ -89,13 +89,13 @@ func ended(t *testing.T, c *wire, id string) []stocktake.Run {
 	}
 }
 
-// killsBetweenChecks is how often the server is killed before the reports so far
-// are checked and removed: a history keeps 100 runs of a configuration, and the
-// disk need not hold the reports of thousands.
+// killsBetweenChecks is how often the server is killed before the reports are checked and
+// removed. A history keeps 100 runs of a configuration, and the reports of thousands of runs
+// would fill the disk.
 const killsBetweenChecks = 40
 
-// TestKillDuringRuns kills the server while it makes inventories. Each run ends
-// with one complete report, and nothing else is in the bucket of reports.
+// TestKillDuringRuns kills the server during inventory runs. Each run ends with one complete
+// report, and the bucket for reports contains nothing else.
 func TestKillDuringRuns(t *testing.T) {
 	t.Parallel()
 	data := t.TempDir()
@@ -103,7 +103,7 @@ func TestKillDuringRuns(t *testing.T) {
 	ids := []string{"first", "second"}
 	args := []string{"--shard-rows", "20000"}
 	kills := max(3, rounds(t, killsVariable, 3)/2)
-	checked := map[string]bool{} // ids of the runs whose reports were
+	checked := map[string]bool{} // ids of the runs that made the removed reports
 	attempts := 0
 	for round := 0; round < kills; {
 		for last := min(round+killsBetweenChecks, kills); round < last; round++ {
@@ -137,8 +137,8 @@ func TestKillDuringRuns(t *testing.T) {
 	}
 }
 
-// killDuringRun starts the server, and in it a run of one of the configurations,
-// and kills it at some time in the next 600 ms.
+// killDuringRun starts the server and a run of one of the configurations, and kills the server
+// at a random time in the next 600 ms.
 func killDuringRun(t *testing.T, data string, args, ids []string, round int) {
 	t.Helper()
 	s := start(t, data, args...)
@@ -147,7 +147,7 @@ func killDuringRun(t *testing.T, data string, args, ids []string, round int) {
 		switch {
 		case round == 0:
 			putInventory(t, c, id)
-		case round%2 == i: // the other one may be left in the middle of a run
+		case round%2 == i: // the other run may be interrupted
 			ended(t, c, id)
 			c.must(t, to("POST", "many", "", "inventory", "", "inventoryId", id, "x-oss-stocktake", "run"))
 		}
@@ -161,7 +161,7 @@ func killDuringRun(t *testing.T, data string, args, ids []string, round int) {
 	c.client.CloseIdleConnections()
 }
 
-// removeReports empties a folder's bucket of reports.
+// removeReports empties the bucket for reports of a folder.
 func removeReports(t *testing.T, data string) {
 	t.Helper()
 	st, err := store.Open(t.Context(), data, store.Options{})
@@ -174,8 +174,8 @@ func removeReports(t *testing.T, data string) {
 	}
 }
 
-// checkReports checks that a folder's bucket of reports has these reports, all
-// right, and nothing else.
+// checkReports checks that the bucket for reports of a folder contains these reports, all
+// complete, and nothing else.
 func checkReports(t *testing.T, data string, manifests map[string]bool) {
 	t.Helper()
 	st, err := store.Open(t.Context(), data, store.Options{})

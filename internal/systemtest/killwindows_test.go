@@ -21,10 +21,10 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// TestKillDuringWindows kills the server, whose windows are a second long, while
-// clients change a bucket and windows are published: most often soon after one has
-// ended. Whatever was answered is in exactly one window, and the first full report
-// with all windows is what a full report is in the end.
+// TestKillDuringWindows kills the server while clients change a bucket and windows of one
+// second are published, mostly soon after a window has ended. Each answered change is in
+// exactly one window, and the first full report with all windows equals a full report at the
+// end.
 func TestKillDuringWindows(t *testing.T) {
 	t.Parallel()
 	data, args := t.TempDir(), []string{"--incremental-window", "1s"}
@@ -50,7 +50,7 @@ func TestKillDuringWindows(t *testing.T) {
 				}
 			})
 		}
-		if round == 0 { // the first full reports are whole, and of a time between changes
+		if round == 0 { // the first full reports are complete, and made while no change is in progress
 			awaitFullRun(t, c, "all")
 			awaitFullRun(t, c, "current")
 		}
@@ -105,8 +105,8 @@ func answered(writers []*changer) (n int64) {
 	return n
 }
 
-// beginWindows makes buckets, an object, as there are no reports without rows, and
-// configurations with reports of all changes.
+// beginWindows makes the buckets, an object, because a bucket without rows has no report, and
+// configurations that report all changes.
 func beginWindows(t *testing.T, c *wire) {
 	t.Helper()
 	c.must(t, to("PUT", "photos", ""))
@@ -157,8 +157,8 @@ func awaitFullRun(t *testing.T, c *wire, id string) {
 	})
 }
 
-// inOneWindow checks that each change is in one window: that of whatever was answered,
-// and of what was not at most one. It returns how many there are.
+// inOneWindow checks that each answered change is in exactly one window, and every other change
+// in at most one. It returns the number of changes.
 func inOneWindow(t *testing.T, windows []*report.Report, writers []*changer) (rows int) {
 	t.Helper()
 	made, removed := map[string]int{}, map[string]int{} // by key and version
@@ -202,7 +202,7 @@ func inOneWindow(t *testing.T, windows []*report.Report, writers []*changer) (ro
 	return rows
 }
 
-// mostLive is how many versions of a changer stay, about.
+// mostLive is the approximate number of versions of a changer that are kept.
 const mostLive = 100
 
 // A changer is a client that makes and removes versions of its own keys.
@@ -212,7 +212,7 @@ type changer struct {
 
 	answered      atomic.Int64    // requests
 	live          []string        // versions that may be removed, as key?version
-	made, removed map[string]bool // versions, also delete markers; only what was answered
+	made, removed map[string]bool // versions, including delete markers, that were answered
 }
 
 // write makes requests until one is not answered.

@@ -36,7 +36,7 @@ type page struct {
 	Entries []entry `xml:",any"`
 }
 
-// list walks through a listing in pages of one size and compares it.
+// list reads a listing in pages of one size and compares it with the model.
 func (w *world) list() {
 	b := w.bucket()
 	kind := pick(w, "v2", "v1", "versions")
@@ -104,8 +104,8 @@ func (w *world) listing(b *bucket, kind, prefix, delimiter, after string, limit 
 	w.equal(fmt.Sprintf("%s of %q by %q after %q", kind, prefix, delimiter, after), want, got)
 }
 
-// items returns what a page holds, in order: entries and common prefixes come
-// apart but count as one sequence.
+// items returns the content of a page in order. Entries and common prefixes are separate
+// elements but count as one sequence.
 func (w *world) items(p *page, encoded bool, kind string) (list []item) {
 	w.t.Helper()
 	for i := range p.Entries {
@@ -285,7 +285,7 @@ func (w *world) bucketEncryption() {
 	}
 }
 
-// stat compares the statistics of a bucket, and what it says of itself.
+// stat compares the statistics and the properties of a bucket with the model.
 func (w *world) stat() {
 	b := w.bucket()
 	a := w.send(w.on(b, "GET", "", "stat", ""))
@@ -364,7 +364,7 @@ func (w *world) makeBucket(name string) *bucket {
 	return b
 }
 
-// empty removes all that a bucket has, one by one, and the bucket.
+// empty removes the content of a bucket, one object at a time, and the bucket.
 func (w *world) empty(b *bucket) {
 	for _, key := range sortedKeys(b) {
 		for _, v := range slices.Clone(b.versions[key]) {

@@ -12,8 +12,7 @@ import (
 
 var crcTable = crc64.MakeTable(crc64.ECMA)
 
-// A bucket is what a bucket should be: the specification, as simply as it can
-// be written.
+// A bucket is the expected state of a bucket: the specification in its simplest form.
 type bucket struct {
 	name       string
 	acl        string
@@ -29,7 +28,7 @@ func newBucket(name, acl string) *bucket {
 	return &bucket{name: name, acl: acl, blocked: acl == "private", versions: map[string][]*version{}, uploads: map[string]*upload{}}
 }
 
-// attributes are what a write says besides the bytes.
+// attributes are the parts of a write other than the bytes.
 type attributes struct {
 	contentType, cacheControl string
 	meta                      map[string]string
@@ -66,13 +65,12 @@ func sum(data []byte) string {
 
 func (v *version) crc() uint64 { return crc64.Checksum(v.data, crcTable) }
 
-// readable reports whether the bytes can be had.
+// readable reports whether the content can be read.
 func (v *version) readable(now time.Time) bool {
 	return v.class != "Archive" || !v.restoreReady.IsZero() && !now.Before(v.restoreReady) && now.Before(v.restoreExpires)
 }
 
-// current returns the newest version unless that is a delete marker; nil if
-// there is none.
+// current returns the newest version, or nil if that is a delete marker or there is none.
 func (b *bucket) current(key string) *version {
 	if list := b.versions[key]; len(list) > 0 && !list[0].marker {
 		return list[0]
@@ -80,7 +78,7 @@ func (b *bucket) current(key string) *version {
 	return nil
 }
 
-// shown returns a version id as headers have it.
+// shown returns a version id as it appears in headers.
 func (b *bucket) shown(v *version) string {
 	if b.versioning == "" {
 		return ""
@@ -143,7 +141,7 @@ func (b *bucket) find(key, id string) (*version, *refusal) {
 	return list[0], nil
 }
 
-// publicRead reports whether everybody may read the current version.
+// publicRead reports whether anonymous callers may read the current version.
 func (b *bucket) publicRead(key string) bool {
 	acl := b.acl
 	if v := b.current(key); v != nil && v.acl != "default" {
@@ -162,10 +160,10 @@ type item struct {
 	Modified, Requested string
 }
 
-// xmlTime returns how documents show a time: to the second.
+// xmlTime returns a time as documents show it: to the second.
 func xmlTime(t time.Time) string { return t.Format("2006-01-02T15:04:05") + ".000Z" }
 
-// list returns the whole of a listing from after on.
+// list returns the rest of a listing after a position.
 func (b *bucket) list(prefix, delimiter, after string, versions bool) (items []item) {
 	last := ""
 	for _, key := range slices.Sorted(maps.Keys(b.versions)) {

@@ -34,7 +34,7 @@ func (w *world) put() {
 	}
 	a := w.send(q)
 	switch {
-	case wrong && forbidden && a.code == "FileAlreadyExists": // which of two comes first is open
+	case wrong && forbidden && a.code == "FileAlreadyExists": // the order of the two is unspecified
 	case wrong:
 		w.expect(a, 400, "InvalidDigest")
 	case forbidden:
@@ -47,7 +47,7 @@ func (w *world) put() {
 	}
 }
 
-// get reads an object, or its headers, in one of many ways.
+// get reads an object or its headers with random parameters.
 func (w *world) get() {
 	b := w.bucket()
 	q := w.on(b, pick(w, "GET", "GET", "HEAD"), w.key(b))
@@ -65,7 +65,7 @@ func (w *world) get() {
 	}
 	if id == "" && w.chance(6) {
 		q.who = pick(w, signature.Credentials{}, other)
-		// Who may not read the target of a symlink is not told whether it is there.
+		// A caller who may not read the target of a symlink does not learn whether it exists.
 		if !b.publicRead(q.key) || v != nil && v.link != "" && !b.publicRead(v.link) {
 			no = &refusal{403, "AccessDenied", nil}
 		}
@@ -122,7 +122,7 @@ func (w *world) get() {
 	}
 }
 
-// describes checks the headers that an object got when it was written.
+// describes checks the headers that were set when the object was written.
 func (w *world) describes(a answer, v, data *version) {
 	w.t.Helper()
 	want := map[string]string{
@@ -149,8 +149,8 @@ func (w *world) describes(a answer, v, data *version) {
 	w.headers(a, want)
 }
 
-// condition draws a condition on an object and returns the status with which it
-// fails; 0 if it holds.
+// condition draws a condition on an object and returns the status of its failure; 0 if the
+// condition holds.
 func (w *world) condition(q *request, prefix, etag string, modified time.Time) int {
 	if !w.chance(4) {
 		return 0
@@ -183,7 +183,7 @@ func (w *world) condition(q *request, prefix, etag string, modified time.Time) i
 	return 0
 }
 
-// span draws a range and tells what is to come of size bytes.
+// span draws a range and returns the expected part of size bytes.
 func (w *world) span(q *request, size int64) (from, n int64, partial, outside bool) {
 	standard := w.chance(2)
 	if standard {
@@ -235,8 +235,8 @@ func (w *world) delete() {
 	w.headers(a, w.deleted(b, q.key, id, a.header.Get("X-Oss-Version-Id")))
 }
 
-// deleted does what a delete does and returns the headers of its answer. made is
-// the id that the server says.
+// deleted applies a deletion to the model and returns the expected headers. made is the version
+// id in the answer.
 func (w *world) deleted(b *bucket, key, id, made string) map[string]string {
 	w.t.Helper()
 	want := map[string]string{"X-Oss-Delete-Marker": "", "X-Oss-Version-Id": ""}
@@ -261,8 +261,7 @@ func (w *world) deleted(b *bucket, key, id, made string) map[string]string {
 	return want
 }
 
-// character writes each character that XML has a use for, or none, by its
-// number, as the SDKs do.
+// character encodes a character in XML as the SDKs do: some characters by their number.
 func character(s string) string {
 	var b strings.Builder
 	for _, r := range s {
@@ -292,7 +291,7 @@ func (w *world) deleteMultiple() {
 	for range 1 + w.draw(4) {
 		key := w.key(b)
 		if keys[key] || strings.Contains(key, "\x00") {
-			continue // there is no way to say this one
+			continue // XML cannot represent this key
 		}
 		keys[key] = true
 		doc.Object = append(doc.Object, named{key, w.versionOf(b, key)})
@@ -324,7 +323,7 @@ func (w *world) deleteMultiple() {
 	if doc.Quiet && b.versioning == "Enabled" {
 		for _, o := range doc.Object {
 			if o.VersionID == "" {
-				return // the ids of the markers would stay unknown
+				return // the ids of the markers would remain unknown
 			}
 		}
 	}

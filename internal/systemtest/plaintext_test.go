@@ -14,14 +14,14 @@ import (
 	"time"
 )
 
-// secret is in the content of everything that is to be encrypted, and open in
-// what is not.
+// secret is part of all content that must be encrypted, and open of all content that must not
+// be.
 const (
 	secret = "/the-crown-jewels-are-under-the-third-floorboard/"
 	open   = "/nothing-to-see-here-that-is-worth-to-be-encrypted/"
 )
 
-// marked returns content of a size that holds a marker all over.
+// marked returns size bytes that contain a marker everywhere.
 func marked(marker string, size int) []byte {
 	var b []byte
 	for len(b) < size {
@@ -31,7 +31,7 @@ func marked(marker string, size int) []byte {
 	return b[:size]
 }
 
-// filesWith returns the files below dir that hold a marker.
+// filesWith returns the files below dir that contain a marker.
 func filesWith(t *testing.T, dir, marker string) (found []string) {
 	t.Helper()
 	for _, path := range filesBelow(t, dir) {
@@ -44,7 +44,7 @@ func filesWith(t *testing.T, dir, marker string) (found []string) {
 	return found
 }
 
-// A vault is a house with what was put into it.
+// A vault is a house and the objects that were put into it.
 type vault struct {
 	t    *testing.T
 	h    *house
@@ -67,9 +67,8 @@ func (v *vault) put(q *request, data []byte) {
 	v.want[[2]string{q.bucket, q.key}] = data
 }
 
-// TestNothingInTheClear encrypts in every way there is and searches every file
-// for what was encrypted: while it comes in, when it has come, and after the
-// server has ended.
+// TestNothingInTheClear encrypts content in every possible way and searches all files for the
+// plain text: during the upload, after it, and after the server has ended.
 func TestNothingInTheClear(t *testing.T) {
 	h := newHouse(t, houseOptions{})
 	key, err := h.keys.Create(account, "named")
@@ -103,7 +102,7 @@ func TestNothingInTheClear(t *testing.T) {
 	v.search("after the server has ended")
 }
 
-// store makes objects in all ways that there are, in one bucket.
+// store makes objects in every possible way, in one bucket.
 func (v *vault) store(bucket, name string, header map[string]string) {
 	v.t.Helper()
 	on := func(method, key string, query ...string) *request {
@@ -153,7 +152,7 @@ func (v *vault) store(bucket, name string, header map[string]string) {
 	v.must(on("POST", "unfinished", "uploads", ""))
 }
 
-// slowly searches while a body is coming in.
+// slowly searches while a body is being received.
 func (v *vault) slowly() {
 	v.t.Helper()
 	data := marked(secret, 3<<20)
@@ -187,7 +186,7 @@ func (v *vault) slowly() {
 	v.want[[2]string{"aes", "slow"}] = data
 }
 
-// check reads everything back, and ranges of it.
+// check reads all objects, and ranges of them.
 func (v *vault) check() {
 	v.t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -211,8 +210,8 @@ func (v *vault) check() {
 	}
 }
 
-// search looks for both markers; that the open one is found shows that the
-// search finds.
+// search searches for both markers. The open marker must be found, which shows that the search
+// works.
 func (v *vault) search(when string) {
 	v.t.Helper()
 	if found := filesWith(v.t, v.h.dir, secret); len(found) > 0 {

@@ -16,11 +16,10 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// patience is how long a body may stand still in these tests.
+// patience is the timeout for a stalled body in these tests.
 const patience = 150 * time.Millisecond
 
-// A port is a server that strangers reach over TCP, with the limits that
-// cmd/stocktake sets.
+// A port is a server that is reached over TCP, with the limits that cmd/stocktake sets.
 type port struct {
 	*house
 	t    *testing.T
@@ -41,8 +40,8 @@ func newPort(t *testing.T) *port {
 	return &port{h, t, srv.Listener.Addr().String()}
 }
 
-// signed returns a request on the wire, up to the end of its headers. more are
-// header lines that are not signed, such as those that frame the body.
+// signed returns a request as sent, up to the end of its headers. more are unsigned header
+// lines, such as those that frame the body.
 func (p *port) signed(q *request, more ...string) string {
 	p.t.Helper()
 	q.who, q.scheme = owner, signature.V4
@@ -63,24 +62,24 @@ func (p *port) head(r *http.Request, more ...string) string {
 	return b.String()
 }
 
-// What a client does when it has said all it had to say.
+// What a client does after it has sent its input.
 type ending uint8
 
 const (
-	waits  ending = iota // for the answer, without a word
-	closes               // its side of the connection
+	waits  ending = iota // waits for the answer
+	closes               // closes its side of the connection
 	leaves               // altogether
 )
 
-// talk says something and returns the answer; one without status if there was
-// none.
+// talk sends input and returns the answer, or an answer without status if there is none.
 func (p *port) talk(said string, end ending) answer {
 	p.t.Helper()
 	conn, err := net.Dial("tcp", p.addr)
 	check(p.t, err)
 	defer conn.Close()
 	check(p.t, conn.SetDeadline(time.Now().Add(20*time.Second)))
-	// The server may close while we talk: what it said before counts.
+	// The server may close the connection while the client sends. What it has sent before
+	// counts.
 	_, _ = io.WriteString(conn, said)
 	switch end {
 	case closes:
@@ -98,7 +97,7 @@ func (p *port) talk(said string, end ending) answer {
 	if err != nil {
 		return answer{}
 	}
-	if res.Header.Get("X-Oss-Request-Id") == "" { // not ours: net/http could not read it
+	if res.Header.Get("X-Oss-Request-Id") == "" { // not from this server: net/http could not read the request
 		return answer{status: res.StatusCode, header: res.Header, body: body}
 	}
 	a, err := newAnswer(method, res.StatusCode, res.Header, body)

@@ -16,7 +16,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// A request is one as a client makes it.
+// A request is a request as a client makes it.
 type request struct {
 	method, bucket, key string
 
@@ -34,7 +34,7 @@ func (q *request) String() string {
 	return fmt.Sprintf("%s %s %q?%v %v %d bytes", q.method, q.bucket, q.key, q.query, q.header, len(q.body))
 }
 
-// path returns the percent-encoded path, with bucket unless that is in the host.
+// path returns the percent-encoded path, which includes the bucket unless the host does.
 func (q *request) path() string {
 	var b strings.Builder
 	if !q.virtual {
@@ -44,7 +44,7 @@ func (q *request) path() string {
 	return b.String()
 }
 
-// escape percent-encodes all but unreserved characters and slashes.
+// escape percent-encodes all characters except unreserved ones and slashes.
 func escape(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(url.QueryEscape(s), "+", "%20"), "%2F", "/")
 }
@@ -104,7 +104,7 @@ func (h *house) call(q *request, now time.Time) (answer, error) {
 	return newAnswer(q.method, rec.Code, rec.Header(), rec.Body.Bytes())
 }
 
-// An answer is one as a client sees it.
+// An answer is an answer as a client sees it.
 type answer struct {
 	status int
 	code   string // of an error
@@ -112,7 +112,7 @@ type answer struct {
 	body   []byte
 }
 
-// newAnswer reads the error of an answer that is one.
+// newAnswer parses the error of an answer that is an error.
 func newAnswer(method string, status int, header http.Header, body []byte) (answer, error) {
 	a := answer{status: status, header: http.Header{}, body: body}
 	for name, values := range header { // as a client reads them

@@ -13,8 +13,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A server on a full disk, from which even the ballast was taken, ends when it is
-// told to, within its grace. The next start finds every answered write.
+// A server on a full disk without ballast ends within its grace period when it is stopped. The
+// next start finds every answered write.
 func TestEndsOnFullDisk(t *testing.T) {
 	t.Parallel()
 	disk := smallDisk(t, "60m")
@@ -34,7 +34,7 @@ func TestEndsOnFullDisk(t *testing.T) {
 		t.Errorf("a write on the full disk: %d %s %v", a.status, a.code, err)
 	}
 	c.client.CloseIdleConnections()
-	_ = s.Stop() // the end may be a failure, as the index cannot be written
+	_ = s.Stop() // the end may be a failure, because the index cannot be written
 	if strings.Contains(s.Log(), "panic") || !s.Ended() {
 		t.Errorf("it did not end by itself:\n%s", s.Log())
 	}
@@ -50,8 +50,8 @@ func TestEndsOnFullDisk(t *testing.T) {
 	check(t, s.Stop())
 }
 
-// A server that may open few files says so when strangers take them all, still
-// tells its health, and serves again when they have left.
+// A server with a low limit of open files reports it when other clients use them all, still
+// reports its health, and serves requests again once these clients have disconnected.
 func TestFewFileDescriptors(t *testing.T) {
 	t.Parallel()
 	path, err := binary()
@@ -91,7 +91,7 @@ func TestFewFileDescriptors(t *testing.T) {
 	check(t, s.Stop())
 }
 
-// await waits until something is so that another process brings about.
+// await waits until another process has caused a condition.
 func await(t *testing.T, what string, so func() bool) {
 	t.Helper()
 	tick := time.NewTicker(10 * time.Millisecond)

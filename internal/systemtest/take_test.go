@@ -19,8 +19,8 @@ import (
 	"github.com/stocktake/stocktake/internal/keygen"
 )
 
-// A far is a bucket on another store that is taken by processes of the program. It
-// kills the one at hand when it has been asked for so many pages.
+// A far is a bucket on another store that processes of the program take. It kills the current
+// process after a number of requested pages.
 type far struct {
 	t      *testing.T
 	url    string
@@ -61,7 +61,7 @@ func (f *far) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
-// take takes the bucket into a folder, and is killed at a page; 0: at none.
+// take takes the bucket into a folder. The process is killed at a page; 0: never.
 func (f *far) take(dir string, killAt int64) (out, message string, code int) {
 	f.t.Helper()
 	cmd := f.command("take", "s3://far/", dir, "--endpoint", f.url, "--json", "--checkpoint", "50ms", "--shard-rows", "4000", "--concurrency", "8")
@@ -95,8 +95,8 @@ func (f *far) rows(dir string) string {
 	return ""
 }
 
-// whole checks that a folder holds a report with the rows given, its shards and
-// nothing that was left by others.
+// whole checks that a folder contains a report with the given rows, its shards, and no files of
+// earlier attempts.
 func (f *far) whole(dir, out, rows string) {
 	f.t.Helper()
 	if got := f.rows(dir); got != rows {
@@ -114,8 +114,8 @@ func (f *far) whole(dir, out, rows string) {
 	}
 }
 
-// A take that is killed again and again, at any page, is continued by the same
-// command, and its report has the rows of one that nothing has disturbed.
+// A take that is killed repeatedly, at any page, is resumed by the same command, and its report
+// has the rows of an undisturbed take.
 func TestKillTake(t *testing.T) {
 	t.Parallel()
 	f := newFar(t, 60_000)
@@ -128,7 +128,7 @@ func TestKillTake(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "killed")
 		kills := 0
 		for {
-			at := 1 + rand.Int64N(pages) // behind the last page: while it publishes, or not at all
+			at := 1 + rand.Int64N(pages) // behind the last page: during publication, or never
 			if kills == 20 {
 				at = 0
 			}
@@ -145,7 +145,7 @@ func TestKillTake(t *testing.T) {
 	}
 }
 
-// A take whose disk gets full says so, and is continued once there is room.
+// A take on a full disk fails with that reason, and is resumed once there is free space.
 func TestTakeOnFullDisk(t *testing.T) {
 	t.Parallel()
 	f := newFar(t, 60_000)

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// What the server of a test takes to restore, and for how long.
+// The parameter that a test passes to restore, and its duration.
 const (
 	restoreTakes = time.Minute
 	restoreLasts = 24 * time.Hour
@@ -62,7 +62,7 @@ func (w *world) multipart() {
 	w.completeOne(b, id, key, u)
 }
 
-// encoded draws encoding-type=url, which keys that XML cannot say need.
+// encoded draws encoding-type=url, which is necessary for keys that XML cannot represent.
 func (w *world) encoded(q *request) bool {
 	if strings.ContainsAny(q.key, "\x00\x01\r\uffff") || w.chance(2) {
 		q.query["encoding-type"] = "url"
@@ -71,7 +71,7 @@ func (w *world) encoded(q *request) bool {
 	return false
 }
 
-// anUpload draws an upload, mostly one that there is.
+// anUpload draws an upload, mostly one that exists.
 func (w *world) anUpload(b *bucket) (id, key string, u *upload) {
 	ids := slices.SortedFunc(maps.Keys(b.uploads), func(x, y string) int {
 		return cmp.Or(b.uploads[x].initiated.Compare(b.uploads[y].initiated), cmp.Compare(b.uploads[x].key, b.uploads[y].key), cmp.Compare(x, y))
@@ -233,8 +233,8 @@ func (w *world) completeOne(b *bucket, id, key string, u *upload) {
 	}
 }
 
-// partList draws which parts of an upload to join and sets the body. It returns
-// the code of what is wrong with them.
+// partList draws the parts of an upload to join and sets the body. It returns the error code of
+// what is wrong with them.
 func (w *world) partList(q *request, u *upload, numbers *[]int) (code string) {
 	list := *numbers
 	if w.chance(4) {
@@ -270,7 +270,7 @@ func (w *world) partList(q *request, u *upload, numbers *[]int) (code string) {
 		list, code = []int{1}, "InvalidPart"
 		etags[1] = sum(nil)
 	case len(list) > 0 && w.chance(10):
-		list, code = nil, "InvalidPart" // it would throw away what was uploaded
+		list, code = nil, "InvalidPart" // it would discard what was uploaded
 	}
 	var b strings.Builder
 	b.WriteString("<CompleteMultipartUpload>")

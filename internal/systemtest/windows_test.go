@@ -30,10 +30,9 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// TestWindowsJoinReports holds random histories to the law of incremental reports: a
-// full report and the windows after it are the full report at a later time, whatever
-// has failed, ended and begun again meanwhile, also if the clock was put back; and each
-// change is in one window.
+// TestWindowsJoinReports checks random histories against the law of incremental reports: a full
+// report and the windows after it together equal a full report at a later time. Failures,
+// restarts and a clock that is put back do not matter, and each change is in one window.
 //
 // Source: spec inventory-report.md, section 5.5a.
 func TestWindowsJoinReports(t *testing.T) {
@@ -58,7 +57,7 @@ type history struct {
 	rnd   *rand.Rand
 	dir   string
 	clock *clock.Movable
-	back  time.Duration // by which the clock was put back, in all
+	back  time.Duration // by which the clock was put back, in total
 	chaos *chaos
 
 	store   *store.Store
@@ -70,7 +69,7 @@ type history struct {
 	versions map[string][]string // ids made, by key
 	begun    bool                // the bucket has had versioning
 
-	memory int64 // to apply windows in; 0: little, and another amount for each report
+	memory int64 // memory to apply windows; 0: little, and a different amount for each report
 }
 
 const (
@@ -158,13 +157,13 @@ func (w *history) close() {
 	w.store = nil
 }
 
-// advance lets time pass, until all that it brings is done, or the service has ended.
+// advance moves the clock until all that falls due is done, or the service has ended.
 func (w *history) advance(d time.Duration) {
 	w.t.Helper()
 	w.must(w.clock.Advance(w.t.Context(), d))
 }
 
-// step does something at random.
+// step makes a random change.
 func (w *history) step() {
 	w.t.Helper()
 	switch n := w.rnd.IntN(21); {
@@ -280,7 +279,7 @@ func (w *history) change() {
 		update(lawBy, func(i *object.Info) { i.Tags = []object.Tag{{Key: "n", Value: fmt.Sprint(w.rnd.IntN(3))}} })
 	case 13: // a rule moves an object
 		update(lawLifecycle, func(i *object.Info) { i.StorageClass = stocktake.StorageClass(w.rnd.IntN(5)) })
-	case 14, 15: // a rule removes a version, or what is current
+	case 14, 15: // a rule removes a version, or the current object
 		v := some()
 		if w.rnd.IntN(2) == 0 {
 			v.ID = ""
@@ -295,12 +294,12 @@ func (w *history) change() {
 	}
 }
 
-// end lets all windows be published, makes a last full report, and checks the law
+// end waits until all windows are published, makes a last full report, and checks the law
 // between each full report and the last.
 func (w *history) end() {
 	w.t.Helper()
 	w.chaos.failing.Store(false)
-	w.advance(w.back + 3*lawWindow) // behind all that was made before the clock was put back
+	w.advance(w.back + 3*lawWindow) // later than everything that was made before the clock was put back
 	for _, id := range []string{"all", "current"} {
 		_, err := w.service.Run(w.t.Context(), "photos", id)
 		w.must(err)
@@ -309,8 +308,8 @@ func (w *history) end() {
 	}
 }
 
-// law checks it for a configuration, and returns its windows, in order, and how many
-// full reports were brought forward.
+// law checks the law for a configuration. It returns its windows, in order, and the number of
+// full reports to which they were applied.
 func (w *history) law(id string) (windows []*report.Report, joined int) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -382,7 +381,7 @@ type chaos struct {
 	failing atomic.Bool
 
 	mu   sync.Mutex
-	left int  // operations until the process ends; 0: it does not
+	left int  // operations until the process ends; 0: it does not end
 	dead bool // every operation fails
 	stop context.CancelFunc
 }
@@ -393,7 +392,7 @@ func (c *chaos) begin(stop context.CancelFunc) {
 	c.left, c.dead, c.stop = 0, false, stop
 }
 
-// die ends the process after so many operations; 0: it does not.
+// die ends the process after a number of operations; 0: never.
 func (c *chaos) die(after int) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -460,7 +459,7 @@ type chaosFile struct {
 	chaos *chaos
 }
 
-// Commit fails before or after it is done.
+// Commit fails either before or after it takes effect.
 func (f chaosFile) Commit(ctx context.Context, md5 [16]byte) error {
 	if err := f.chaos.op(); err != nil {
 		return err

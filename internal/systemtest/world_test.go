@@ -18,14 +18,14 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// tb is what a world needs of a testing.T.
+// tb is the part of testing.T that a world needs.
 type tb interface {
 	Helper()
 	Fatalf(format string, args ...any)
 	Logf(format string, args ...any)
 }
 
-// A world is a server, what it should be like, and a source of chance.
+// A world is a server, its expected state, and a source of random choices.
 type world struct {
 	t       tb
 	h       *house
@@ -35,7 +35,7 @@ type world struct {
 	prefix  string          // of all keys
 	seen    map[string]bool // version ids
 	trace   []string
-	tally   map[string]int // answers by operation; nil: not wanted
+	tally   map[string]int // answers by operation; nil: not recorded
 	doing   string
 }
 
@@ -50,7 +50,7 @@ func (w *world) chance(n int) bool { return w.draw(n) == n-1 }
 
 func (w *world) bucket() *bucket { return w.buckets[w.draw(len(w.buckets))] }
 
-// keys are those that others stumbled over.
+// keys are keys that have caused faults in other programs.
 var keys = []string{
 	"a", "b", "a/", "a/b", "a/b/c", "a//", "ab", "b/..", "b/.", "./a", "../a", "a b", "a+b", "a%2Fb", "猫", "😀", "\uffff", "a&<>\"'b",
 	"a\u0001", "a\x00b", "a\r\nb", strings.Repeat("k", 1023), "a?versionId=null", "acl",
@@ -75,7 +75,7 @@ func (w *world) versionOf(b *bucket, key string) string {
 	return pick(w, "null", "CAEQAAAAAAAAAAAAAAAA", "nonsense")
 }
 
-// noise is where all content comes from.
+// noise is the source of all content.
 var noise = func() []byte {
 	b, c := make([]byte, 220<<10), rand.NewChaCha8([32]byte{1})
 	_, _ = c.Read(b)
@@ -145,7 +145,7 @@ func (w *world) refused(a answer, r *refusal) {
 	w.headers(a, r.header)
 }
 
-// headers checks headers; empty means that there must be none.
+// headers checks headers; an empty value means that the header must be missing.
 func (w *world) headers(a answer, want map[string]string) {
 	w.t.Helper()
 	for name, value := range want {
@@ -169,7 +169,7 @@ func (w *world) decode(a answer, v any) {
 	}
 }
 
-// name decodes a name of a listing, in the ways of Go and of Python.
+// name decodes a name of a listing, both as Go and as Python do.
 func (w *world) name(s string, encoded bool) string {
 	w.t.Helper()
 	if !encoded {
@@ -243,7 +243,7 @@ func (w *world) made(a answer, b *bucket, key string, v *version) {
 	b.add(key, v)
 }
 
-// newID returns the version id of what a write made.
+// newID returns the version id in the answer to a write.
 func (w *world) newID(a answer, b *bucket) string {
 	w.t.Helper()
 	id := a.header.Get("X-Oss-Version-Id")
@@ -271,8 +271,7 @@ func (w *world) digests(a answer, v *version) {
 	w.headers(a, map[string]string{"ETag": `"` + v.etag + `"`, "X-Oss-Hash-Crc64ecma": strconv.FormatUint(v.crc(), 10)})
 }
 
-// opaque returns the ETag of an object that has none of its own: 32 digits that
-// are not the MD5.
+// opaque returns the ETag of an object that has no MD5: 32 digits.
 func (w *world) opaque(a answer, data []byte) string {
 	w.t.Helper()
 	etag := strings.Trim(a.header.Get("ETag"), `"`)
@@ -289,7 +288,7 @@ func (w *world) sameBytes(want, got []byte) {
 	}
 }
 
-// restart checks by what follows that all is kept.
+// restart restarts the server. The following steps check that nothing was lost.
 func (w *world) restart() {
 	if err := w.h.restart(context.Background()); err != nil {
 		w.fatalf("restart: %v", err)

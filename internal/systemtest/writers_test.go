@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// source draws what to copy and sets the header. no is why it cannot be read.
+// source draws the source of a copy and sets the header. no is why it cannot be read.
 func (w *world) source(q *request) (b *bucket, v *version, no *refusal) {
 	b = w.bucket()
 	key := w.key(b)
@@ -97,7 +97,7 @@ func (w *world) copy() {
 func (w *world) append() {
 	b := w.bucket()
 	q := w.on(b, "POST", w.key(b), "append", "")
-	if w.chance(2) { // one that can be appended to
+	if w.chance(2) { // an object that can be appended to
 		for _, key := range sortedKeys(b) {
 			if v := b.current(key); v != nil && v.kind == "Appendable" {
 				q.key = key
@@ -312,7 +312,7 @@ func (w *world) restore() {
 	q := w.on(b, "POST", w.key(b), "restore", "")
 	for _, key := range sortedKeys(b) {
 		if v := b.current(key); v != nil && v.class == "Archive" {
-			q.key = key // there is something to restore
+			q.key = key // there is an object to restore
 		}
 	}
 	id := w.versionOf(b, q.key)
