@@ -37,7 +37,7 @@ func TestAliOSS(t *testing.T) {
 	tabulate(t, "ali-oss", "`ali-oss` 6.23.0 by region name, over TLS and by IP address", []string{"V1", "V4"}, results, list.Reasons)
 }
 
-// runAliOSS runs the scripts on the stage and leaves their results in a file.
+// runAliOSS runs the scripts on the stage and saves their results in a file.
 func runAliOSS(t *testing.T) {
 	server := serve(t)
 	var results []score.Result

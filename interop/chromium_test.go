@@ -14,13 +14,13 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// A chromium is a tab of a browser.
+// A chromium is a browser tab.
 type chromium struct {
 	ctx context.Context
 	axe string // its source
 }
 
-// patience is how long a page may take to show something.
+// patience is the timeout for a page to show an expected content.
 const consolePatience = 30 * time.Second
 
 func newChromium(t *testing.T) *chromium {
@@ -95,7 +95,7 @@ func (b *chromium) typeInto(t *testing.T, selector, text string) {
 	}
 }
 
-// text returns what can be read on the page.
+// text returns the text that the page shows.
 func (b *chromium) text(t *testing.T) string {
 	t.Helper()
 	text, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`document.body ? document.body.innerText : ""`))
@@ -105,7 +105,7 @@ func (b *chromium) text(t *testing.T) string {
 	return text
 }
 
-// waitFor waits until a text can be read on the page.
+// waitFor waits until the page shows a text.
 func (b *chromium) waitFor(t *testing.T, text string) {
 	t.Helper()
 	b.until(t, fmt.Sprintf("%q can be read", text), fmt.Sprintf("document.body && document.body.innerText.includes(%q)", text))
@@ -119,7 +119,7 @@ func (b *chromium) until(t *testing.T, what, expression string) {
 	})
 }
 
-// poll asks until the answer is yes.
+// poll repeats a question until the answer is yes.
 func (b *chromium) poll(t *testing.T, what string, ask func() (bool, error)) {
 	t.Helper()
 	tick := time.NewTicker(50 * time.Millisecond)

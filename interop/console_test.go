@@ -63,7 +63,7 @@ func TestConsole(t *testing.T) {
 	b.look(t, "form")
 	b.press(t, "form button.primary")
 
-	// Watch its run: the other store is asked now and then only.
+	// Watch its run. The other store answers slowly.
 	b.waitFor(t, "Watch the run")
 	b.press(t, "a.button.primary")
 	b.waitFor(t, "scanning")
@@ -81,7 +81,7 @@ func TestConsole(t *testing.T) {
 	b.waitFor(t, "Largest objects")
 	b.until(t, "the charts are drawn", `document.body.dataset.charts > 0 && document.querySelectorAll("canvas").length > 0`)
 
-	// A report with more in it: open a prefix in the table, then by the treemap.
+	// A larger report: open a prefix in the table, then in the treemap.
 	b.open(t, w.console+"/buckets/media/inventories/daily")
 	b.waitFor(t, "Objects and bytes across reports")
 	b.look(t, "inventory")
@@ -99,8 +99,8 @@ func TestConsole(t *testing.T) {
 	b.until(t, "a prefix below it is open", `document.querySelectorAll(".path li").length == 3`)
 	b.run(t, chromedp.Evaluate[chromedp.Void](`history.back()`))
 	b.until(t, "the address leads back", `document.querySelectorAll(".path li").length == 2`)
-	// chromedp loses sight of a page that the browser has kept, so that its button is
-	// pressed from within.
+	// chromedp loses track of a page that the browser restores from its cache, so a script in
+	// the page presses the button.
 	b.run(t, chromedp.Evaluate[chromedp.Void](`document.getElementById("verify").click()`))
 	b.waitFor(t, "nothing is wrong")
 
@@ -120,7 +120,8 @@ func TestConsole(t *testing.T) {
 
 	b.useWebhooks(t, w)
 
-	// Everything is reached by keyboard: the first Tab shows the way past the header.
+	// Everything can be reached by keyboard: the first Tab shows the link that skips the
+	// header.
 	b.open(t, w.console+"/")
 	b.run(t, chromedp.KeyEvent("\t"))
 	b.until(t, "the skip link has the focus", `document.activeElement.className == "skip"`)
@@ -131,13 +132,13 @@ func TestConsole(t *testing.T) {
 	b.waitFor(t, "Access key secret")
 }
 
-// A consoleWorld is a server with a console and with something to see.
+// A consoleWorld is a server with a console and content to show.
 type consoleWorld struct {
 	console string // URL
 	server  *testserver.Server
 	oss     *oss.Client
 	admin   *inventories.Admin
-	told    chan string // what the receiver "audit" was told
+	told    chan string // notices that the receiver "audit" has received
 }
 
 // startConsole starts a server, which ends with the test.
@@ -243,8 +244,7 @@ func putAll(t *testing.T, c *oss.Client, bucket string, size int, keys ...string
 	}
 }
 
-// fill makes reports of a bucket that grows from day to day, and a configuration that
-// fails.
+// fill makes reports of a bucket that grows every day, and a configuration that fails.
 func (w *consoleWorld) fill(t *testing.T) {
 	t.Helper()
 	c := inventories.New(w.oss)
@@ -311,8 +311,8 @@ func (w *consoleWorld) fill(t *testing.T) {
 	}
 }
 
-// waitForRun moves the server's clock to just before the next run of a configuration,
-// so that the run takes the time that it takes, and waits until the run is there.
+// waitForRun moves the server's clock to just before the next run of a configuration, so that
+// the run takes its real duration, and waits until the run is recorded.
 func (w *consoleWorld) waitForRun(t *testing.T, bucket, id string) {
 	t.Helper()
 	status, err := inventories.New(w.oss).Status(t.Context(), bucket, id)
@@ -327,7 +327,7 @@ func (w *consoleWorld) waitForRun(t *testing.T, bucket, id string) {
 	if _, err := w.admin.AdvanceClock(t.Context(), max(due.Sub(now)-100*time.Millisecond, 0)); err != nil {
 		t.Fatal(err)
 	}
-	w.oss = ossOf(w.server) // a client corrects its clock once only
+	w.oss = ossOf(w.server) // a client corrects its clock only once
 	c := inventories.New(w.oss)
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

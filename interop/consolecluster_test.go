@@ -17,7 +17,7 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// Names that strangers have chosen, of an object, of a configuration, and of a server.
+// Hostile names of an object, of a configuration, and of a server.
 const (
 	hostileFolder  = `<img src=x onerror=faults.push(1)>/` + "\u202e" + `"'&{{.}}` + "</"
 	hostileID      = `<img src=x onerror=faults.push(2)> & "quotes"`

@@ -13,8 +13,7 @@ import (
 	"github.com/chromedp/chromedp"
 )
 
-// sizes are the windows in which pages are looked at: that of a desk, and that of a
-// phone.
+// sizes are the sizes of windows in which pages are checked: a desktop and a phone.
 var sizes = []struct {
 	name          string
 	width, height int64
@@ -23,9 +22,9 @@ var sizes = []struct {
 // maxPicture bounds a file of docs/images.
 const maxPicture = 150 << 10
 
-// look judges the page that is open, light and dark, wide and narrow: axe finds
-// nothing serious, nothing is wider than the window, and nothing went wrong. With
-// -screenshots it takes pictures.
+// look checks the open page, light and dark, wide and narrow: axe finds nothing serious,
+// nothing is wider than the window, and there was no error. With -screenshots it takes
+// pictures.
 func (b *chromium) look(t *testing.T, name string) {
 	t.Helper()
 	for _, size := range sizes {
@@ -47,7 +46,7 @@ func (b *chromium) look(t *testing.T, name string) {
 	}
 }
 
-// judge has axe look at the page.
+// judge runs axe on the page.
 func (b *chromium) judge(t *testing.T, what string) {
 	t.Helper()
 	loaded, err := chromedp.Run(b.ctx, chromedp.Evaluate[bool](`typeof axe != "undefined"`))
@@ -128,7 +127,7 @@ func (w *consoleWorld) hears(t *testing.T) string {
 	}
 }
 
-// address returns where the browser is.
+// address returns the address that the browser shows.
 func (b *chromium) address(t *testing.T) string {
 	t.Helper()
 	url, err := chromedp.Run(b.ctx, chromedp.Evaluate[string](`location.href`))
@@ -138,7 +137,7 @@ func (b *chromium) address(t *testing.T) string {
 	return url
 }
 
-// picture writes what can be seen to docs/images.
+// picture writes a screenshot to docs/images.
 func (b *chromium) picture(t *testing.T, what string) {
 	t.Helper()
 	b.until(t, "nothing moves", `!document.getAnimations().some((a) => a.playState == "running")`)

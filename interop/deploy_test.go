@@ -43,16 +43,16 @@ var (
 	flagName     = regexp.MustCompile(`--[a-z][a-z-]+`)
 )
 
-// TestDeployNames holds that each variable and each flag of serve that a file of deploy
-// names is one of the binary's.
+// TestDeployNames checks that each variable and each flag of serve that a file of deploy names
+// exists.
 func TestDeployNames(t *testing.T) {
 	binary := build(t)
 	out, err := exec.CommandContext(t.Context(), binary, "serve", "--help-all").CombinedOutput()
 	if err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
-	// Of other parts: the address of clients, the master key, the image's tag in compose.yaml, and
-	// what Kubernetes would set.
+	// Names of other programs: the address of clients, the master key, the image's tag in
+	// compose.yaml, and what Kubernetes would set.
 	known := map[string]bool{"STOCKTAKE_ENDPOINT": true, "STOCKTAKE_MASTER_KEY": true, "STOCKTAKE_TAG": true, "STOCKTAKE_PORT": true}
 	for _, name := range append(variableName.FindAllString(string(out), -1), flagName.FindAllString(string(out), -1)...) {
 		known[name] = true
@@ -87,8 +87,8 @@ func TestDeployNames(t *testing.T) {
 // best, 100 worst. The unit has 12 to 14 of them, by the version of systemd.
 const exposure = "20"
 
-// TestDeploySystemd has systemd check the unit with and without the drop-in for TLS. The
-// check of keys ends with 0 whatever it finds, so it must say nothing.
+// TestDeploySystemd lets systemd check the unit with and without the drop-in for TLS. The check
+// of keys always exits with 0, so its output must be empty.
 func TestDeploySystemd(t *testing.T) {
 	analyze, err := exec.LookPath("systemd-analyze")
 	if err != nil {
@@ -124,7 +124,7 @@ func TestDeploySystemd(t *testing.T) {
 	check("stocktake.service with tls.conf")
 }
 
-// TestDeployCompose loads the Compose file as docker compose does, with its schema, and has
+// TestDeployCompose loads the Compose file as docker compose does, with its schema, and lets
 // the server and Prometheus check the files that it mounts.
 func TestDeployCompose(t *testing.T) {
 	dir, err := filepath.Abs(filepath.Join(deployFolder, "compose"))
@@ -189,7 +189,7 @@ func TestDeployCompose(t *testing.T) {
 	}
 }
 
-// An instruction of a container file.
+// An instruction is an instruction of a container file.
 type instruction struct{ name, args string }
 
 // containerFile returns the instructions of the container file, by stage.
@@ -249,7 +249,7 @@ func TestDeployContainer(t *testing.T) {
 		t.Errorf("the image runs %v", cmd)
 	}
 
-	// Nothing but the volume can be written. The user has no rights beyond those of the modes.
+	// Only the volume can be written. The user has no rights beyond those of the modes.
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() || path == filepath.Join(root, volume) {
 			return err
@@ -289,7 +289,7 @@ func TestDeployContainer(t *testing.T) {
 	}
 }
 
-// one returns the arguments of the only instruction of that name.
+// one returns the arguments of the only instruction with a name.
 func one(t *testing.T, stage []instruction, name string) (args string) {
 	t.Helper()
 	n := 0
@@ -314,8 +314,8 @@ func words(t *testing.T, command string) (all []string) {
 	return all
 }
 
-// copySources copies what COPY of the container file would copy: everything except
-// ignored files.
+// copySources copies the files that COPY of the container file copies: all except ignored
+// files.
 func copySources(t *testing.T, to string) {
 	t.Helper()
 	var ignored []string

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/suite"
 )
 
-// A driver is the part of a foreign program that keeps its data in OSS, with the
-// tests that the program has for it.
+// A driver is the part of another program that keeps its data in OSS, with that program's tests
+// of it.
 type driver struct {
 	name, module string
 	signature    string // version
@@ -70,8 +70,8 @@ var drivers = []driver{
 	},
 }
 
-// ofClient reads results as suite.Testing does, those of subtests with the suffix
-// alone: the others are of clients of other stores.
+// ofClient reads results as suite.Testing does, and keeps only the subtests with the suffix:
+// the others test clients of other stores.
 func ofClient(suffix string) func(output, column string) []score.Result {
 	return func(output, column string) (kept []score.Result) {
 		for _, r := range suite.Testing(output, column) {
@@ -83,8 +83,8 @@ func ofClient(suffix string) func(output, column string) []score.Result {
 	}
 }
 
-// TestDrivers runs the tests that foreign programs have for their drivers of OSS,
-// unchanged, against a server that has the host names of OSS.
+// TestDrivers runs the unchanged tests that other programs have for their OSS drivers against a
+// server that has the host names of OSS.
 func TestDrivers(t *testing.T) {
 	var binary string
 	if !stage.Inside() {
@@ -116,8 +116,7 @@ func TestDrivers(t *testing.T) {
 	}
 }
 
-// runDriver runs the tests of a driver on the stage and leaves their results in a
-// file.
+// runDriver runs the tests of a driver on the stage and saves their results in a file.
 func runDriver(t *testing.T, d *driver) {
 	server := serve(t)
 	if _, err := client().PutBucket(t.Context(), &oss.PutBucketRequest{Bucket: oss.Ptr(driverBucket)}); err != nil {

@@ -86,7 +86,7 @@ func TestGoSDK1(t *testing.T) {
 	}
 }
 
-// runGoSDK1 runs suites on the stage and leaves their results in a file.
+// runGoSDK1 runs suites on the stage and saves their results in a file.
 func runGoSDK1(t *testing.T, suites []string) {
 	const behind = stage.OSSAddr + ":8080"
 	server := serveAt(t, behind, "--allow-callbacks", "--callback-networks", stage.WorldAddr+"/32")
@@ -95,7 +95,7 @@ func runGoSDK1(t *testing.T, suites []string) {
 	found := make([][]score.Result, len(suites))
 	var group sync.WaitGroup
 	for i, name := range suites {
-		// Tests read ../sample and remove files next to it.
+		// Tests read ../sample and remove files in that folder.
 		dir := filepath.Join(t.TempDir(), name)
 		if err := os.CopyFS(dir, os.DirFS(os.Getenv(envSources))); err != nil {
 			t.Fatal(err)

@@ -64,7 +64,7 @@ func TestGoSDK(t *testing.T) {
 	}
 }
 
-// runGoSDK runs the suite on the stage and leaves its results in a file.
+// runGoSDK runs the suite on the stage and saves its results in a file.
 func runGoSDK(t *testing.T, version string) {
 	server := serve(t, "--allow-callbacks", "--callback-networks", stage.WorldAddr+"/32")
 	serveWorld(t)
@@ -93,8 +93,8 @@ func runGoSDK(t *testing.T, version string) {
 	noPanic(t, server)
 }
 
-// sweep removes the buckets that a failed test left, as far as they go, so that
-// no later test meets the limit of 100 buckets because of it.
+// sweep removes the buckets that failed tests have left, if possible, so that no later test
+// reaches the limit of 100 buckets because of them.
 func sweep(ctx context.Context, c *oss.Client, prefix string) {
 	buckets, err := c.ListBuckets(ctx, &oss.ListBucketsRequest{Prefix: oss.Ptr(prefix)})
 	if err != nil {
@@ -128,7 +128,7 @@ func sweep(ctx context.Context, c *oss.Client, prefix string) {
 	}
 }
 
-// scores makes scores of the suite's results under one signature version.
+// scores converts the suite's results under one signature version to scores.
 func scores(version string, results []gosdk.Result) []score.Result {
 	all := make([]score.Result, len(results))
 	for i, r := range results {

@@ -34,7 +34,7 @@ func TestIncrementalConfiguration(t *testing.T) {
 	if _, err := c.PutBucketInventory(ctx, put); err != nil {
 		t.Fatal(err)
 	}
-	want.Filter.StorageClass = oss.Ptr("IA,Standard") // OSS sorts them, and nothing else
+	want.Filter.StorageClass = oss.Ptr("IA,Standard") // OSS only sorts them
 	got, err := c.GetBucketInventory(ctx, &oss.GetBucketInventoryRequest{Bucket: bucket, InventoryId: want.Id})
 	if err != nil {
 		t.Fatal(err)
@@ -94,9 +94,9 @@ func incrementalConfiguration(bucket string) *oss.InventoryConfiguration {
 	}
 }
 
-// TestIncrementalReports changes a bucket through the official SDK while the server
-// reports its changes every second. The windows hold each change once, and applied to
-// the first full report they make a later one.
+// TestIncrementalReports changes a bucket through the official SDK while the server reports its
+// changes every second. The windows contain each change once. Applied to the first full report,
+// they equal a later one.
 func TestIncrementalReports(t *testing.T) {
 	if !stage.Inside() {
 		stage.Rerun(t, envBinary+"="+build(t))
@@ -142,7 +142,8 @@ func TestIncrementalReports(t *testing.T) {
 	check(c.DeleteObject(ctx, &oss.DeleteObjectRequest{Bucket: bucket, Key: oss.Ptr("removed"), VersionId: made.VersionId}))
 	want := []string{"CREATE overwritten", "CREATE new", "UPDATE_METADATA new", "DELETE overwritten", "CREATE removed", "DELETE removed"}
 
-	// A window is there once its changes are; which changes share one, the clock decides.
+	// A window is published once it has changes. The clock decides which changes share a
+	// window.
 	windows := waitForRows(t, reports, "live/report1/incremental_inventory/", len(want))
 	var got []string
 	for _, w := range windows {

@@ -25,14 +25,13 @@ type manifests struct {
 	secrets  map[string]corev1.Secret
 	services []corev1.Service
 	budgets  []policyv1.PodDisruptionBudget
-	pods     map[string]corev1.PodTemplateSpec // by kind of what makes them
+	pods     map[string]corev1.PodTemplateSpec // by the kind of the objects that create them
 	claims   []corev1.PersistentVolumeClaim
 }
 
 var betweenDocuments = regexp.MustCompile(`(?m)^---\n`)
 
-// readManifests decodes a file into the types of the API. A field that they do not have is an
-// error.
+// readManifests decodes a file into the types of the API. An unknown field is an error.
 func readManifests(t *testing.T, path string) manifests {
 	t.Helper()
 	m := manifests{map[string]corev1.ConfigMap{}, map[string]corev1.Secret{}, nil, nil, map[string]corev1.PodTemplateSpec{}, nil}
@@ -196,8 +195,8 @@ func checkMounts(t *testing.T, where string, m manifests, p corev1.PodSpec) {
 	}
 }
 
-// checkSettings has the server check the settings of a file, with the declared accounts at a
-// place of this machine.
+// checkSettings lets the server check the settings of a file, with the declared accounts in a
+// file of this machine.
 func checkSettings(t *testing.T, binary string, m manifests) {
 	t.Helper()
 	settings := m.configs["stocktake"].Data["stocktake.yaml"]

@@ -31,8 +31,8 @@ const (
 	roleARN  = "acs:ram::" + testserver.AccountID + ":role/stocktake"
 )
 
-// The results of preparations before a test enters the stage are in its environment
-// there.
+// The results of preparations before a test enters the stage are passed to it in its
+// environment.
 const (
 	envBinary  = "STOCKTAKE_BINARY" // of stocktake
 	envResults = "STOCKTAKE_RESULTS"
@@ -50,8 +50,8 @@ func build(t *testing.T) string {
 	return path
 }
 
-// serve starts a server on the stage where OSS would be: ports 80 and 443, with
-// a certificate. It ends with the test.
+// serve starts a server on the stage at the ports of OSS, 80 and 443, with a certificate. It
+// ends with the test.
 func serve(t *testing.T, args ...string) *testserver.Server {
 	t.Helper()
 	return serveAt(t, net.JoinHostPort(stage.OSSAddr, "80"), args...)
@@ -80,8 +80,8 @@ func serveAt(t *testing.T, listen string, args ...string) *testserver.Server {
 	return s
 }
 
-// serveWorld answers for every other host as the web site of Alibaba Cloud
-// does: with a redirection, which the SDK's test of callbacks expects.
+// serveWorld answers for every other host as the web site of Alibaba Cloud does, with a
+// redirection, which the SDK's test of callbacks expects.
 func serveWorld(t *testing.T) {
 	t.Helper()
 	l, err := net.Listen("tcp", net.JoinHostPort(stage.WorldAddr, "80"))
@@ -107,7 +107,7 @@ func save(t *testing.T, results any) {
 	}
 }
 
-// load reads what save left.
+// load reads what save has written.
 func load(t *testing.T, path string, results any) {
 	t.Helper()
 	text, err := os.ReadFile(path)

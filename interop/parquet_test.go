@@ -21,7 +21,7 @@ import (
 	"github.com/stocktake/stocktake/report"
 )
 
-// A parquetRow is a row as parquet-go sees it, with S3 Inventory's names.
+// A parquetRow is a row as parquet-go reads it, with the names of S3 Inventory.
 type parquetRow struct {
 	Bucket           string  `parquet:"bucket"`
 	Key              string  `parquet:"key"`
@@ -122,7 +122,7 @@ func TestParquetGoReadsReports(t *testing.T) {
 	if diff := gocmp.Diff(want, got[:n]); diff != "" {
 		t.Errorf("rows (-want +got):\n%.3000s", diff)
 	}
-	// The page index says where a key is.
+	// The page index locates a key.
 	column := file.RowGroups()[1].ColumnChunks()[1]
 	index, err := column.ColumnIndex()
 	if err != nil {
@@ -180,7 +180,7 @@ func TestReportsOfParquetGo(t *testing.T) {
 	}
 }
 
-// Reports whose Parquet was made by DuckDB are, too.
+// Reports with Parquet files of DuckDB are read, searched and verified.
 func TestReportsOfDuckDB(t *testing.T) {
 	node := npmInstall(t, "duckdb")
 	records := parquetRecords()

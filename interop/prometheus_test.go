@@ -202,7 +202,7 @@ func startPrometheus(t *testing.T, target, token string) *prometheus {
 	return &prometheus{"http://" + a}
 }
 
-// get asks the API of Prometheus, and decodes the data of a successful answer.
+// get requests a path of the API of Prometheus and decodes the data of a successful answer.
 func (p *prometheus) get(t *testing.T, path string, data any) error {
 	t.Helper()
 	resp, err := http.Get(p.url + path)
@@ -227,8 +227,8 @@ func (p *prometheus) get(t *testing.T, path string, data any) error {
 	return nil
 }
 
-// until repeats a question to Prometheus, which works by the second, until the answer
-// is there.
+// until repeats a query, because Prometheus scrapes once a second, until the answer has a
+// value.
 func until(t *testing.T, what string, answered func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !answered(); time.Sleep(100 * time.Millisecond) {

@@ -21,8 +21,8 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/stage"
 )
 
-// TestReportReaders puts an inventory with the official SDK and reads the report
-// with programs that know nothing of it: gzip, zcat and Python's zlib and csv.
+// TestReportReaders puts an inventory with the official SDK and reads the report with
+// independent programs: gzip, zcat and Python's zlib and csv.
 func TestReportReaders(t *testing.T) {
 	if !stage.Inside() {
 		for _, tool := range []string{"gzip", "zcat", "python3"} {
@@ -92,7 +92,7 @@ func TestReportReaders(t *testing.T) {
 	}
 }
 
-// putInventory asks for a report of bucket in itself, below reports/.
+// putInventory requests a report of bucket in the same bucket, below reports/.
 func putInventory(t *testing.T, c *oss.Client, bucket string) {
 	t.Helper()
 	_, err := c.PutBucketInventory(t.Context(), &oss.PutBucketInventoryRequest{

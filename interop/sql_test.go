@@ -54,7 +54,7 @@ func TestStatementsOfDocs(t *testing.T) {
 	})
 }
 
-// docsSQL are the blocks of docs/reading.md.
+// docsSQL are the SQL blocks of docs/reading.md.
 type docsSQL struct {
 	statements map[string]string // by the comment of their first line
 	shell      string
@@ -98,8 +98,8 @@ type sqlWorld struct {
 
 var sqlTime = time.Date(2026, 1, 12, 16, 0, 0, 0, time.UTC)
 
-// makeReports makes three reports below dir/daily: a month old, some days old and
-// new.
+// makeReports makes three reports below dir/daily: one a month old, one some days old, and a
+// new one.
 func makeReports(t *testing.T, format string) sqlWorld {
 	t.Helper()
 	w := sqlWorld{dir: t.TempDir()}
@@ -144,9 +144,9 @@ func makeReports(t *testing.T, format string) sqlWorld {
 	return w
 }
 
-// fillBucket adds what came before the report with the number given: objects of
-// all classes, of ages that a year does not cut a class of ages in two for, with
-// names that need escapes.
+// fillBucket adds the objects of the report with a given number: objects of all classes, with
+// names that need escapes. Their ages are not near a year, where a class of ages would be
+// divided.
 func fillBucket(b *membucket.Bucket, number int) {
 	for i := range 100 * (number + 1) {
 		age := time.Duration(i%200) * 24 * time.Hour
@@ -162,7 +162,7 @@ func fillBucket(b *membucket.Bucket, number int) {
 	}
 }
 
-// check asks the questions and compares the answers with the roll-ups.
+// check runs the queries and compares the answers with the roll-ups.
 func (d docsSQL) check(t *testing.T, w sqlWorld, query func(t *testing.T, statement string) [][]string) {
 	number := func(s string) int64 {
 		n, err := strconv.ParseFloat(s, 64) // a sum may be a decimal

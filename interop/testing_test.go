@@ -10,8 +10,7 @@ import (
 	"time"
 )
 
-// The examples of docs/testing.md run as they are, with the stocktake of this
-// source on the path.
+// The examples of docs/testing.md run unchanged, with the stocktake of this source in the path.
 func TestDocumentedExamples(t *testing.T) {
 	docs, err := os.ReadFile("../docs/testing.md")
 	if err != nil {

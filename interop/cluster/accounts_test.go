@@ -54,8 +54,8 @@ func asked(t *testing.T, m *machine, id, secret string) string {
 	return ""
 }
 
-// A change by a verb is in force on all servers of the database when the verb
-// returns, also on a server that starts at that moment.
+// A change by a verb is in force on all servers of the database when the verb returns,
+// including a server that starts at that moment.
 func TestAccountsEverywhere(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")
@@ -163,7 +163,7 @@ func TestMasterKeyEverywhere(t *testing.T) {
 	}
 	works()
 	restart(machines[1], both)
-	w.verb("kms", "create", "made-meanwhile") // with the former key alone
+	w.verb("kms", "create", "made-meanwhile") // with only the former key
 	works()
 
 	database := newDatabaseProxy(t, server.Socket())

@@ -68,8 +68,8 @@ func newCable(t testing.TB) *cable {
 	return c
 }
 
-// A network is one of the networks of a cable: four addresses, of which the second is
-// the test's and the third the worker's.
+// A network is one of the networks of a cable. It has four addresses: the test has the second,
+// and the worker has the third.
 type network int64
 
 const (

@@ -32,7 +32,7 @@ func (c *cutOff) mend(*machine) {
 }
 
 // Without the database, a worker loses the right to its slice after a while.
-func (c *cutOff) gives() bool { return c.store == whole }
+func (c *cutOff) abandons() bool { return c.store == whole }
 
 // A worker loses the database or the store during a slice.
 func TestCutOff(t *testing.T) {
@@ -48,7 +48,7 @@ func TestCutOff(t *testing.T) {
 	})
 }
 
-// On a poor line everything takes longer, and works.
+// On a lossy connection everything takes longer but works.
 func TestPoorLine(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

@@ -122,7 +122,7 @@ func (p *databaseProxy) accept() {
 	}
 }
 
-// A databaseSession is a connection by way of the proxy.
+// A databaseSession is a connection through the proxy.
 type databaseSession struct {
 	proxy          *databaseProxy
 	client, server net.Conn
@@ -211,7 +211,7 @@ func (s *databaseSession) back() {
 			h.wait()
 		}
 		if n > 0 {
-			_, _ = s.client.Write(buf[:n]) // a client that has gone is noticed by forward
+			_, _ = s.client.Write(buf[:n]) // forward notices that a client has disconnected
 		}
 		if h != nil {
 			h.pass()

@@ -8,12 +8,12 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// soon is far more than the seconds that are promised.
+// soon is far more than the promised seconds.
 const soon = 30 * time.Second
 
-// A machine that is told to end during a slice ends with exit code 0 after its next
-// page, and another machine scans the rest: nothing is scanned twice. The same holds
-// for the machine that leads the run.
+// A machine that is told to end during a slice exits with code 0 after its next page, and
+// another machine scans the rest: nothing is scanned twice. The same holds for the machine that
+// holds the run.
 func TestDrained(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")
@@ -23,7 +23,7 @@ func TestDrained(t *testing.T) {
 	store.slow(300 * time.Millisecond)
 	first := w.startAt("first", w.address, store.URL)
 	h := w.holdSlice(store)
-	w.put(first, "photos", "all") // it leads the run, and scans
+	w.put(first, "photos", "all") // it holds the run, and scans
 	w.reached(h)
 	second := w.startAt("second", w.address, store.URL)
 	begin := time.Now()
@@ -48,8 +48,8 @@ func TestDrained(t *testing.T) {
 	second.stopped()
 }
 
-// A wish to cancel at one machine ends the work at another within seconds, and nothing is
-// left of it.
+// A cancellation at one machine ends the work at another within seconds and leaves nothing
+// behind.
 func TestCancelled(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")

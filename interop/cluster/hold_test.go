@@ -11,7 +11,7 @@ type hold struct {
 	reached  chan struct{} // closed when it waits
 	released chan struct{} // closed when it may pass
 	passed   chan struct{} // closed when it has
-	gone     chan struct{} // closed when its sender has given it up
+	gone     chan struct{} // closed when its sender has abandoned it
 
 	begin, end, pass, leave func()
 }
@@ -23,7 +23,7 @@ func newHold(t testing.TB) *hold {
 	return h
 }
 
-// wait is called by the proxy.
+// wait is called by the proxy. It returns when the hold is released.
 func (h *hold) wait() {
 	h.begin()
 	<-h.released

@@ -22,13 +22,13 @@ const (
 	killSeed = "CHAOS_SEED"
 )
 
-// schedulerQuery asks for the machine that records the runs that are due.
+// schedulerQuery returns the machine that records due runs.
 const schedulerQuery = `SELECT p.host FROM duties d JOIN processes p ON p.id = d.owner WHERE d.name = 'scheduler'`
 
-// A chaos is a world in which machines and the database are killed and come back.
+// A chaos is a world in which machines and the database are killed and restarted.
 type chaos struct {
 	*world
-	random   *rand.Rand // of what is killed, and when
+	random   *rand.Rand // processes that were killed, and when
 	machines []*machine
 	api      []*machine // those that clients ask
 	store    *storeProxy
@@ -71,7 +71,7 @@ func TestKilled(t *testing.T) {
 		world: newWorld(t, pg, migrated(t, pg), l, "reports"), random: rand.New(rand.NewPCG(seed, 0)), store: newStoreProxy(t, l.endpoint),
 		urls: map[string]string{}, down: map[string]bool{}, figures: map[string]int{}, asked: map[string]bool{},
 	}
-	c.store.slow(100 * time.Millisecond) // so that much is in the midst
+	c.store.slow(100 * time.Millisecond) // so that much is in progress
 	for _, duty := range []struct {
 		role string
 		n    int
@@ -127,8 +127,7 @@ func (c *chaos) count(what string) {
 	c.figures[what]++
 }
 
-// disaster causes one. The choice depends on the seed and on which processes are
-// alive.
+// disaster kills a process. The choice depends on the seed and on which processes are alive.
 func (c *chaos) disaster() {
 	if rows, err := c.tryRows(`SELECT 1 FROM works WHERE listing IS NOT NULL`); err == nil {
 		for range rows {
@@ -137,9 +136,9 @@ func (c *chaos) disaster() {
 	}
 	victim, after := c.machines[c.random.IntN(len(c.machines))], time.Duration(c.random.Int64N(int64(6*time.Second)))
 	switch choice := c.random.IntN(10); choice {
-	case 0: // that of River's leader, which looks after jobs
+	case 0: // River's leader, which maintains jobs
 		c.kill(c.holder(victim, "leaders killed", `SELECT p.host FROM river_leader l JOIN processes p ON p.id = l.leader_id`), after)
-	case 1: // the one that records the runs that are due
+	case 1: // the machine that records due runs
 		c.kill(c.holder(victim, "schedulers killed", schedulerQuery), after)
 	case 2, 3:
 		mode := []string{"fast", "immediate"}[choice-2]
@@ -183,7 +182,7 @@ func (c *chaos) holder(other *machine, what, query string) *machine {
 	return other
 }
 
-// kill kills a machine that is there, and starts it again after a while.
+// kill kills a running machine, and starts it again after a while.
 func (c *chaos) kill(m *machine, after time.Duration) {
 	c.mu.Lock()
 	there := !c.down[m.name]
@@ -282,7 +281,7 @@ func (c *chaos) runAgain(ctx context.Context, bucket, id string) {
 			break
 		}
 		err = c.insist(func(m *machine) error {
-			r, err := c.client(m).Run(context.WithoutCancel(ctx), bucket, id) // one that is under way is returned
+			r, err := c.client(m).Run(context.WithoutCancel(ctx), bucket, id) // a run that is in progress is returned
 			if err == nil {
 				c.mu.Lock()
 				c.asked[r.ID] = true

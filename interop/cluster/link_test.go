@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// A link carries the connections of a process to a server, and breaks as networks do.
+// A link carries the connections of a process to a server, and can fail as networks do.
 type link struct {
 	l               net.Listener
 	network, target string
@@ -29,7 +29,7 @@ const (
 	whole  linkState = iota
 	cut              // connections end, and new ones are refused
 	silent           // nothing arrives, and no connection ends
-	deaf             // what the process sends arrives, the answers do not
+	deaf             // data of the process arrives, the answers do not
 )
 
 // newLink makes a link from an address of this host to a server, "unix" or "tcp".
@@ -79,8 +79,8 @@ const lossEach = 100
 // localhost is the address of links that are not between namespaces.
 const localhost = "127.0.0.1"
 
-// lose has the link lose every lossEach-th chunk, a question or an answer, and end
-// its connection: a stream with a gap is useless.
+// lose makes the link drop every lossEach-th chunk, in either direction, and end its
+// connection, because a stream with a gap is useless.
 func (k *link) lose() {
 	k.mu.Lock()
 	defer k.mu.Unlock()

@@ -48,7 +48,7 @@ func run(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if stage.Inside() { // where nothing can be built, as the network leads nowhere
+	if stage.Inside() { // where nothing can be built, because there is no network
 		stocktakeBinary, versitygwBinary = os.Getenv(envStocktake), os.Getenv(envVersitygw)
 		err = stage.Set()
 	} else {

@@ -16,19 +16,19 @@ type mishap struct {
 	fate fate
 }
 
-// A fate is what becomes of a worker.
+// A fate is how a worker is disturbed.
 type fate interface {
-	// start starts the worker, which reaches the store and the database by way of these
-	// proxies. It is called once.
+	// start starts the worker, which reaches the store and the database through these proxies.
+	// It is called once.
 	start(w *world, store *storeProxy, database *databaseProxy) *machine
 
 	// strike begins the mishap, and mend ends it.
 	strike(worker *machine)
 	mend(worker *machine)
 
-	// gives reports whether the worker, which waits for the store, must abandon its
+	// abandons reports whether the worker, which waits for the store, must abandon its
 	// work during the mishap.
-	gives() bool
+	abandons() bool
 }
 
 // suffer runs a test for each mishap.
@@ -44,7 +44,7 @@ func suffer(t *testing.T, mishaps []mishap) {
 	}
 }
 
-// rescued is how long others may take to end the run of a disturbed worker.
+// rescued bounds how long others take to end the run of a disturbed worker.
 const rescued = 3 * time.Minute
 
 // happen disturbs a worker. Others end its run in time, with a correct report. When
@@ -59,7 +59,7 @@ func (m *mishap) happen(w *world) {
 	begin := time.Now()
 	m.fate.strike(worker)
 	other := w.startAt("other", w.address, w.lake.endpoint)
-	if m.fate.gives() {
+	if m.fate.abandons() {
 		select {
 		case <-h.gone:
 			w.t.Logf("the worker has given its work up after %v", time.Since(begin).Round(100*time.Millisecond))
@@ -73,7 +73,7 @@ func (m *mishap) happen(w *world) {
 	if took > rescued {
 		w.t.Errorf("others have ended the run after %v, want %v at most", took, rescued)
 	}
-	h.release() // before the worker knows: it arrives though its sender waits no more
+	h.release() // before the worker knows: it arrives although its sender has stopped waiting
 	select {
 	case <-h.passed:
 	case <-time.After(limit):
@@ -88,7 +88,7 @@ func (m *mishap) happen(w *world) {
 	w.ended("photos", "all")
 	runs := w.runs(worker, "photos", "all")
 	w.nothingLeft()
-	worker.stopped() // it has ended all that it had begun
+	worker.stopped() // it has ended everything that it had begun
 	w.reportsOf(runs, 2)
 }
 

@@ -11,7 +11,7 @@ func (paused) start(w *world, store *storeProxy, database *databaseProxy) *machi
 
 func (paused) strike(worker *machine) { worker.pause() }
 func (paused) mend(worker *machine)   { worker.resume() }
-func (paused) gives() bool            { return false }
+func (paused) abandons() bool         { return false }
 
 // A process is paused at each step.
 func TestPaused(t *testing.T) {

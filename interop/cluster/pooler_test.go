@@ -21,7 +21,7 @@ import (
 	"github.com/stocktake/stocktake/interop/internal/program"
 )
 
-// pooled starts PgBouncer in front of a database, and returns the address by way of it.
+// pooled starts PgBouncer in front of a database, and returns the address through it.
 func pooled(t testing.TB, address, mode string, size int) string {
 	t.Helper()
 	binary := program.Installed(t, "pgbouncer", "pgbouncer")
@@ -47,9 +47,9 @@ func pooled(t testing.TB, address, mode string, size int) string {
 	return "postgres://postgres@" + addr + "/" + name + "?sslmode=disable"
 }
 
-// A server behind PgBouncer is refused with what to correct if the pool is too small
-// for it, or does not keep sessions. If others use up the pool later, its readiness
-// says so, and its runs end when there are connections again.
+// A server behind PgBouncer refuses to start, and says what to correct, if the pool is too
+// small or does not keep sessions. If others use up the pool later, its readiness reports it,
+// and its runs end once connections are available.
 func TestPooler(t *testing.T) {
 	t.Parallel()
 	l := startLake(t, "")
@@ -84,7 +84,7 @@ func TestPooler(t *testing.T) {
 			served <- conn
 		}()
 	}
-	// Its connections end, and go to those that wait.
+	// Its connections end, and waiting clients get them.
 	for len(others) < 20 {
 		select {
 		case conn := <-served:

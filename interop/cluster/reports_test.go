@@ -37,7 +37,7 @@ func (w *world) files() map[string]bool {
 	return files
 }
 
-// A found report is one whose manifest is there.
+// A foundReport is a report whose manifest exists.
 type foundReport struct {
 	manifest, run, source string
 	rows                  int64
@@ -134,7 +134,7 @@ func (w *world) checkRows(b *dirbucket.Bucket, f *foundReport) {
 	}
 }
 
-// verifyByCommand has the binary verify all reports, as it reads them from the store.
+// verifyByCommand lets the binary verify all reports, as it reads them from the store.
 func (w *world) verifyByCommand() {
 	w.t.Helper()
 	cmd := exec.CommandContext(w.t.Context(), stocktakeBinary, "report", "verify", "--all", "s3://"+w.reports+"/inv/", "--endpoint", w.lake.endpoint, "--region", "us-east-1")
@@ -144,15 +144,15 @@ func (w *world) verifyByCommand() {
 	}
 }
 
-// oneReport checks that a configuration has had one run, which has succeeded, and that
-// its report is all there is in the bucket.
+// oneReport checks that a configuration has had one run, which has succeeded, and that the
+// bucket contains only its report.
 func (w *world) oneReport(m *machine, bucket, id string) {
 	w.t.Helper()
 	w.reportsOf(w.runs(m, bucket, id), 1)
 }
 
-// reportsOf checks that n runs have succeeded, that each has listed its bucket once, and
-// that their reports are all there is in the bucket of reports.
+// reportsOf checks that n runs have succeeded, that each has listed its bucket once, and that
+// the bucket of reports contains only their reports.
 func (w *world) reportsOf(runs []stocktake.Run, n int) {
 	w.t.Helper()
 	if len(runs) != n {

@@ -13,7 +13,7 @@ import (
 // connections stay open, and sent data is lost.
 type disturbance struct {
 	begin, end func(*cable)
-	gives      bool // the store stays
+	abandons   bool // the worker must abandon its work; only the store is reachable
 }
 
 // The interface of the test's namespace is set down: the worker sees no carrier.
@@ -37,17 +37,17 @@ var strip = disturbance{
 	},
 }
 
-// takeAway takes the address of the database or of the store away.
+// takeAway removes the address of the database or of the store.
 func takeAway(net network) disturbance {
 	return disturbance{
-		begin: func(c *cable) { c.ip("address", "delete", c.at(net, 1)+"/30", "dev", c.outside) },
-		end:   func(c *cable) { c.ip("address", "add", c.at(net, 1)+"/30", "dev", c.outside) },
-		gives: net == ofDatabase,
+		begin:    func(c *cable) { c.ip("address", "delete", c.at(net, 1)+"/30", "dev", c.outside) },
+		end:      func(c *cable) { c.ip("address", "add", c.at(net, 1)+"/30", "dev", c.outside) },
+		abandons: net == ofDatabase,
 	}
 }
 
-// unplugged is the mishap of a worker in a network namespace of its own, which
-// reaches the store and the database, outside, by a cable.
+// unplugged is the mishap of a worker in a network namespace of its own, which reaches the
+// store and the database outside through a cable.
 type unplugged struct {
 	disturbance
 	cable *cable
@@ -67,7 +67,7 @@ func (w *world) startInside(c *cable, store, network, database string) *machine 
 
 func (u *unplugged) strike(*machine) { u.disturbance.begin(u.cable) }
 func (u *unplugged) mend(*machine)   { u.disturbance.end(u.cable) }
-func (u *unplugged) gives() bool     { return u.disturbance.gives }
+func (u *unplugged) abandons() bool  { return u.disturbance.abandons }
 
 // onStage runs a test again on a stage, whose namespace has the outer ends of cables,
 // and reports whether it is on it.
@@ -105,8 +105,8 @@ func TestUnplugged(t *testing.T) {
 	})
 }
 
-// The link of a worker that is alone goes down and up again and again. Its runs take
-// longer, and that is all.
+// The link of a worker without others goes down and up repeatedly. Its runs take longer, but
+// succeed.
 func TestFlapping(t *testing.T) {
 	t.Parallel()
 	if !onStage(t) {

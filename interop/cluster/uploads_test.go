@@ -20,8 +20,8 @@ import (
 // upload, however even they are.
 const farRows = 5_000_000
 
-// A process is killed during the upload of a shard in parts. The process that repeats
-// the run aborts this upload, and no upload of others.
+// A process is killed during the upload of a shard in parts. The process that repeats the run
+// aborts this upload, and no upload of others.
 func TestKilledUpload(t *testing.T) {
 	t.Parallel()
 	objects, err := keygen.New("hashed", farRows)

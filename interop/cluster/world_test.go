@@ -26,7 +26,7 @@ import (
 const (
 	accessKey, secretKey = "stocktake", "stocktake-secret"
 
-	// limit bounds each wait. It is far more than any of them takes.
+	// limit bounds each wait. It is far longer than any wait takes.
 	limit = 4 * time.Minute
 )
 
@@ -161,7 +161,7 @@ func (w *world) startWith(cfg testserver.Config, name, database, endpoint string
 	settings := filepath.Join(dir, "stocktake.yaml")
 	text, buckets := "stores:\n", "*"
 	if w.far != "" {
-		buckets = "reports*" // no store may claim another one's buckets
+		buckets = "reports*" // no store may claim the buckets of another
 		text += fmt.Sprintf("  - name: far\n    kind: s3\n    endpoint: %s\n    credentials: {env: LAKE}\n    roles: {\"*\": default}\n    buckets: [far]\n", w.far)
 	}
 	text += fmt.Sprintf("  - name: lake\n    kind: s3\n    endpoint: %s\n    credentials: {env: LAKE}\n    roles: {\"*\": default}\n    buckets: [%q]\n    concurrency: 4\n", endpoint, buckets)
@@ -190,8 +190,8 @@ func (w *world) startWith(cfg testserver.Config, name, database, endpoint string
 
 func last(text string, n int) string { return text[max(0, len(text)-n):] }
 
-// start starts the process until it stays: its port may be taken, the machine too
-// loaded to be ready in time, the database away.
+// start starts the process repeatedly until it keeps running: its port may be in use, the
+// machine too loaded to be ready in time, the database away.
 func (m *machine) start(ctx context.Context) error {
 	deadline := time.Now().Add(limit)
 	for {
@@ -207,7 +207,7 @@ func (m *machine) start(ctx context.Context) error {
 	}
 }
 
-// pause stops a process where it stands, and returns once no thread of it runs.
+// pause pauses a process, and returns once none of its threads runs.
 func (m *machine) pause() {
 	m.w.t.Helper()
 	if err := syscall.Kill(m.PID(), syscall.SIGSTOP); err != nil {
@@ -227,10 +227,10 @@ func (m *machine) resume() {
 	}
 }
 
-// api returns a client that repeats nothing by itself.
+// api returns a client that repeats no request.
 func (m *machine) api() *client.Client { return client.New(sdk(m.URL())) }
 
-// sdk returns the official SDK's client of a server, which repeats nothing.
+// sdk returns the official SDK's client of a server, which repeats no request.
 func sdk(url string) *oss.Client {
 	return oss.NewClient(oss.LoadDefaultConfig().WithRegion(testserver.Region).WithEndpoint(url).WithUsePathStyle(true).WithRetryMaxAttempts(1).
 		WithCredentialsProvider(credentials.NewStaticCredentialsProvider(testserver.AccessKeyID, testserver.AccessKeySecret)))
@@ -316,7 +316,7 @@ func (w *world) has(query string, args ...any) bool {
 	return err == nil && len(rows) > 0
 }
 
-// state describes what is in the database, for failures.
+// state describes the content of the database, for failure messages.
 func (w *world) state() string {
 	var b strings.Builder
 	for _, query := range []string{
@@ -356,8 +356,7 @@ func (w *world) ended(bucket, id string) {
 	})
 }
 
-// nothingLeft waits until the database has no trace of work: no unfinished run, no task,
-// no job.
+// nothingLeft waits until the database has no unfinished run, task or job.
 func (w *world) nothingLeft() {
 	w.t.Helper()
 	for _, query := range []string{

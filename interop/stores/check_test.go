@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// A trial is what stocktake store check prints for programs.
+// A trial is what stocktake store check prints with --json.
 type trial struct {
 	OK                                                 bool
 	Versions, ConditionalWrites, Checksums, Encryption string // yes, no or unknown
@@ -17,8 +17,8 @@ type trial struct {
 	PageFull                                           bool
 }
 
-// checked returns what stocktake store check says of a server: of a bucket without
-// versions, and of one with versions and more keys than a page has.
+// checked returns the result of stocktake store check for a server, with a bucket without
+// versions and one with versions and more keys than a page has.
 func checked(t *testing.T, s service) [][2]string {
 	t.Helper()
 	at := s.where()
