@@ -18,7 +18,7 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// A database has the rows in a file in dir. What it exports goes to dir/out.
+// A database contains the rows and is a file in dir. Its exports are written to dir/out.
 type database struct {
 	sql     *sql.DB
 	dir     string
@@ -26,12 +26,12 @@ type database struct {
 	rows    int
 }
 
-// columns are those of a report with all ten optional fields. The database has
-// a time stamp where the report has text, as a database would.
+// columns are the columns of a report with all ten optional fields. Times are time stamps, as
+// in a database, instead of text as in a report.
 const columns = `{'bucket':'VARCHAR','key':'VARCHAR','size':'BIGINT','modified':'TIMESTAMP','etag':'VARCHAR','class':'VARCHAR',
 	'multipart':'BOOLEAN','encrypted':'BOOLEAN','acl':'VARCHAR','tags':'SMALLINT','type':'VARCHAR','crc64':'UBIGINT'}`
 
-// open loads rows and reads them once.
+// open creates the database, loads the rows, and reads them once.
 func open(ctx context.Context, rows, dir string) (_ *database, err error) {
 	db, err := sql.Open("duckdb", filepath.Join(dir, "rows.duckdb"))
 	if err != nil {
@@ -61,13 +61,13 @@ func (d *database) close() error { return d.sql.Close() }
 
 func (d *database) out() string { return filepath.Join(d.dir, "out") }
 
-// exported is what an export took and wrote.
+// exported is the cost and the size of an export.
 type exported struct {
 	took, cpu   time.Duration
 	bytes, rows int64
 }
 
-// export exports the rows in a way and removes what it wrote.
+// export exports the rows in a given way, measures it, and removes the output.
 func (d *database) export(ctx context.Context, way string) (did exported, err error) {
 	const gzip = "(FORMAT csv, HEADER false, COMPRESSION gzip"
 	threads, order, do := 2, true, func() (int64, error) { return d.exec(ctx, "COPY rows TO "+quoted(d.out())+gzip+")") }
@@ -123,7 +123,7 @@ func (d *database) exec(ctx context.Context, statement string) (int64, error) {
 	return res.RowsAffected()
 }
 
-// halves exports each half of the rows to a gzip of its own.
+// halves exports each half of the rows to a separate gzip process.
 func (d *database) halves(ctx context.Context) (int64, error) {
 	var rows [2]int64
 	g, ctx := errgroup.WithContext(ctx)
@@ -137,7 +137,7 @@ func (d *database) halves(ctx context.Context) (int64, error) {
 	return rows[0] + rows[1], err
 }
 
-// half exports what a query finds through a named pipe to gzip -1.
+// half exports the result of a query through a named pipe to gzip -1.
 func (d *database) half(ctx context.Context, i int, query string) (int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -153,7 +153,7 @@ func (d *database) half(ctx context.Context, i int, query string) (int64, error)
 	}
 	n, err := d.exec(ctx, "COPY ("+query+") TO "+quoted(pipe)+" (FORMAT csv, HEADER false)")
 	if err != nil {
-		cancel() // gzip may wait for a writer that does not come
+		cancel() // otherwise gzip would wait for a writer
 	}
 	if e := cmd.Wait(); e != nil {
 		err = errors.Join(err, fmt.Errorf("gzip: %w\n%s", e, stderr.Bytes()))
@@ -161,8 +161,7 @@ func (d *database) half(ctx context.Context, i int, query string) (int64, error)
 	return n, err
 }
 
-// size returns how many bytes the files in a folder have, or the file that path
-// names.
+// size returns the total size of the files in a folder, or the size of a single file.
 func size(path string) (sum int64, err error) {
 	err = filepath.WalkDir(path, func(_ string, e fs.DirEntry, err error) error {
 		if err != nil || !e.Type().IsRegular() {
@@ -180,8 +179,8 @@ func size(path string) (sum int64, err error) {
 // quoted returns s as an SQL string literal.
 func quoted(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
-// processor returns the processor time of this process and of those it has waited
-// for.
+// processor returns the processor time of this process and of the child processes that have
+// ended.
 func processor() (sum time.Duration) {
 	for _, who := range []int{syscall.RUSAGE_SELF, syscall.RUSAGE_CHILDREN} {
 		var u syscall.Rusage

@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// rowsFile returns a file of n rows as a report has them.
+// rowsFile returns a file with n rows of a report.
 func rowsFile(t *testing.T, n int) string {
 	t.Helper()
 	var b bytes.Buffer
