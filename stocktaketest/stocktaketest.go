@@ -27,17 +27,17 @@ import (
 	"github.com/stocktake/stocktake/internal/server"
 )
 
-// DefaultBucket is the name of the bucket of a server that was given no names.
+// DefaultBucket is the name of the only bucket of a server unless WithBuckets is used.
 const DefaultBucket = "test-bucket"
 
-// A Server is a running server. Its fields are what a client needs; changing them
-// has no effect on the server.
+// A Server is a running server. Its fields are the settings of a client. Changing them has no
+// effect on the server.
 type Server struct {
 	Endpoint string // URL, such as "http://127.0.0.1:41234"
 	Region   string // "cn-hangzhou" unless WithRegion says otherwise
-	Bucket   string // the first bucket that was made; it is empty
+	Bucket   string // the first bucket, which is empty
 
-	AccountID       string // owner of the buckets, who may do everything
+	AccountID       string // owner of the buckets, with all rights
 	AccessKeyID     string // of the account; V1 and V4 signatures are accepted
 	AccessKeySecret string
 	RoleARN         string // a role of the account that inventory configurations may name
@@ -48,7 +48,7 @@ type Server struct {
 // An Option changes what New starts.
 type Option func(*server.Config)
 
-// WithBuckets makes buckets of these names instead of DefaultBucket.
+// WithBuckets makes buckets with these names instead of DefaultBucket.
 func WithBuckets(names ...string) Option {
 	return func(c *server.Config) { c.Buckets = slices.Clone(names) }
 }
@@ -58,9 +58,9 @@ func WithRegion(region string) Option {
 	return func(c *server.Config) { c.Region = region }
 }
 
-// New starts a server and returns when it answers requests. It ends when the test
-// has ended, after the functions that the test registers with Cleanup from here
-// on. Its log goes to the test's output. If it cannot start, the test fails.
+// New starts a server and returns when it answers requests. The server ends with the test,
+// after the functions that the test registers with Cleanup from then on. Its log is part of the
+// test's output. If it cannot start, the test fails.
 func New(t testing.TB, options ...Option) *Server {
 	t.Helper()
 	cfg := server.Config{
@@ -70,8 +70,8 @@ func New(t testing.TB, options ...Option) *Server {
 	for _, option := range options {
 		option(&cfg)
 	}
-	// The test's own context ends before its Cleanup functions, which may still
-	// want the server.
+	// The context of the test ends before its Cleanup functions, which may still use the
+	// server.
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	s, err := server.New(ctx, cfg)
 	if err != nil {
@@ -108,9 +108,9 @@ func (s *Server) Client() *oss.Client {
 // Inventories returns a client of the inventory API.
 func (s *Server) Inventories() *client.Client { return client.New(s.Client()) }
 
-// Advance moves the server's clock ahead by d, which must not be negative. When it returns,
-// everything that fell due meanwhile has started: inventory runs and actions of lifecycle rules. If
-// it fails, the test fails.
+// Advance moves the server's clock forward by d, which must not be negative. When it returns,
+// everything that fell due meanwhile has started: inventory runs and actions of lifecycle
+// rules. If it fails, the test fails.
 func (s *Server) Advance(d time.Duration) {
 	s.t.Helper()
 	admin := client.Admin{Endpoint: s.Endpoint, Region: s.Region, AccessKeyID: s.AccessKeyID, AccessKeySecret: s.AccessKeySecret}

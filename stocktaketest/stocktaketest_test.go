@@ -37,8 +37,8 @@ func get(t *testing.T, c *oss.Client, bucket, key string) string {
 	return string(body)
 }
 
-// Two servers at once have nothing in common, and nothing of a server is left
-// when its test has ended.
+// Two concurrent servers share nothing, and a server leaves nothing behind when its test has
+// ended.
 func TestServersAreApart(t *testing.T) {
 	before := goleak.IgnoreCurrent()
 	var gone string
@@ -52,7 +52,7 @@ func TestServersAreApart(t *testing.T) {
 		if a, b := get(t, one.Client(), one.Bucket, "cat"), get(t, two.Client(), "reports", "cat"); a != "meow" || b != "purr" {
 			t.Errorf("the objects are %q and %q", a, b)
 		}
-		// A cleanup of the test still finds its server.
+		// A Cleanup function of the test can still use the server.
 		t.Cleanup(func() {
 			res, err := http.Get(one.Endpoint + "/-/healthz")
 			if err != nil {
@@ -70,7 +70,7 @@ func TestServersAreApart(t *testing.T) {
 	goleak.VerifyNone(t, before)
 }
 
-// An inventory falls due when the clock is moved, and its report can be read.
+// An inventory falls due when the clock moves, and its report can be read.
 func TestInventory(t *testing.T) {
 	s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"))
 	put(t, s.Client(), "photos", "cat.jpg", "meow")
@@ -101,7 +101,7 @@ func TestInventory(t *testing.T) {
 	}
 }
 
-// The example of docs/testing.md is the one that is compiled and run.
+// The example in docs/testing.md equals the one that is compiled and run.
 func TestDocumentedExample(t *testing.T) {
 	example, err := os.ReadFile("../examples/testing/backup_test.go")
 	if err != nil {

@@ -13,12 +13,12 @@ import (
 // Account owns the buckets of the configurations here.
 const Account = "1000000000000000"
 
-// Rules are those of a request that puts a configuration with the id.
+// Rules returns the rules for a request that puts a configuration with the id.
 func Rules(id string) stocktake.InventoryRules {
 	return stocktake.InventoryRules{ID: id, AccountID: Account}
 }
 
-// Minimal returns a configuration that has nothing that may be left out.
+// Minimal returns a configuration with only the required fields.
 func Minimal() stocktake.InventoryConfiguration {
 	return stocktake.InventoryConfiguration{
 		ID: "daily", IsEnabled: true,
@@ -30,7 +30,7 @@ func Minimal() stocktake.InventoryConfiguration {
 	}
 }
 
-// Full returns a configuration that has everything that can be combined.
+// Full returns a configuration with all fields that can be combined.
 func Full() stocktake.InventoryConfiguration {
 	c := Minimal()
 	c.ID = "every: thing & <more>"
@@ -64,7 +64,7 @@ func Samples() []stocktake.InventoryConfiguration {
 	return []stocktake.InventoryConfiguration{Minimal(), Full(), once}
 }
 
-// Any generates valid configurations, not all of them normalized.
+// Any returns a generator of valid configurations, not all of them normalized.
 func Any() *rapid.Generator[stocktake.InventoryConfiguration] {
 	return rapid.Custom(func(t *rapid.T) stocktake.InventoryConfiguration {
 		text := func(label string, most int) string {

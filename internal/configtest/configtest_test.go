@@ -7,8 +7,8 @@ import (
 	"github.com/stocktake/stocktake/internal/configtest"
 )
 
-// The formats of a configuration are tested with Samples, so a field that has no
-// value there could be forgotten by one of them.
+// The formats of a configuration are tested with Samples, so a format could lack a field that
+// has no value there.
 func TestSamplesHaveEveryField(t *testing.T) {
 	set := map[string]bool{}
 	for _, c := range configtest.Samples() {
@@ -27,7 +27,7 @@ func TestSamplesHaveEveryField(t *testing.T) {
 	}
 }
 
-// walk notes for each field below v whether it has a value.
+// walk records for each field below v whether it has a value.
 func walk(v reflect.Value, name string, set map[string]bool) {
 	if v.Kind() == reflect.Pointer && v.Type().Elem().Kind() == reflect.Struct {
 		if v.IsNil() {

@@ -6,10 +6,10 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// longest is the longest name that a storage class can have.
+// longest is the longest possible name of a storage class.
 const longest = "A-NAME-OF-FORTY-BYTES.THE-LONGEST_THERE:"
 
-// StorageClass draws a class of OSS, of S3, or one that a store has made up.
+// StorageClass draws a class of OSS, of S3, or one that a store defines itself.
 func StorageClass(t *rapid.T) stocktake.StorageClass {
 	switch rapid.IntRange(0, 9).Draw(t, "kind of class") {
 	case 0:

@@ -21,17 +21,16 @@ import (
 	"github.com/stocktake/stocktake/internal/engine"
 )
 
-// ErrKey is returned for a key that cannot be the name of a file: with an empty
-// part, or one that is "." or "..", or with a character that the system does
-// not allow.
+// ErrKey is returned for a key that cannot be the name of a file: one of its parts is empty,
+// "." or "..", or it has a character that the system does not allow.
 var ErrKey = errors.New("the key cannot be the name of a file")
 
 // ErrLocked is returned if another process has locked a folder.
 var ErrLocked = errors.New("another process writes to the folder")
 
-// A Bucket is a folder as an [engine.Destination]. Its methods are safe for
-// concurrent use, also by several processes. Nothing outside of the folder can
-// be reached through it, whatever its symbolic links say.
+// A Bucket is a folder as an [engine.Destination]. Its methods are safe for concurrent use,
+// also by several processes. It cannot reach anything outside the folder, even through symbolic
+// links.
 type Bucket struct {
 	base string
 	dir  *dir
@@ -41,11 +40,11 @@ type Bucket struct {
 type dir struct {
 	root     *os.Root
 	cleanup  sync.Once
-	namesMu  sync.Mutex // held while a name is looked for that must not be there
+	namesMu  sync.Mutex // held while a name must remain free
 	lockFile *os.File   // the folder, if it is locked; else nil
 
 	mu     sync.Mutex
-	synced map[string]bool // folders that are known to survive a crash
+	synced map[string]bool // folders that were synced
 }
 
 var _ engine.Destination = (*Bucket)(nil)
@@ -59,14 +58,13 @@ func Open(name string) (*Bucket, error) {
 	return &Bucket{dir: &dir{root: root, synced: map[string]bool{".": true}}}, nil
 }
 
-// WithBase returns the folder as the part of a bucket where all keys start with
-// base, which the names of files leave out: as a download of that part leaves
-// them. It is closed with b.
+// WithBase returns the folder as a bucket whose keys all start with base, which the names of
+// files omit, as in a download of that part of a bucket. Closing b closes it.
 func (b *Bucket) WithBase(base string) *Bucket { return &Bucket{base: base, dir: b.dir} }
 
-// Lock keeps other processes from locking the folder until it is closed, or the
-// process ends; it does not keep them from writing there. The error is ErrLocked if
-// another one has locked it. It is called once, before the folder is used.
+// Lock keeps other processes from locking the folder until it is closed or the process ends. It
+// does not keep them from writing to it. The error is ErrLocked if another process has locked
+// it. It is called once, before the folder is used.
 func (b *Bucket) Lock() error {
 	f, err := b.dir.root.Open(".")
 	if err != nil {
@@ -79,7 +77,7 @@ func (b *Bucket) Lock() error {
 	return nil
 }
 
-// Close closes the folder. Files that are open stay so.
+// Close closes the folder. Open files stay open.
 func (b *Bucket) Close() error {
 	err := b.dir.root.Close()
 	if b.dir.lockFile != nil {
@@ -128,9 +126,8 @@ func (b *Bucket) OpenRange(ctx context.Context, key string, offset, length int64
 	}{io.NewSectionReader(f, offset, length), f}, nil
 }
 
-// open opens a regular file. Others are refused: a device has no end, and a
-// named pipe may never have a beginning, which is why opening does not wait for
-// one.
+// open opens a regular file. It refuses other files: a device has no end, and opening a named
+// pipe would wait for its writer.
 func (b *Bucket) open(ctx context.Context, key string) (f *os.File, size int64, err error) {
 	if err := ctx.Err(); err != nil {
 		return nil, 0, err
@@ -163,14 +160,14 @@ func (b *Bucket) open(ctx context.Context, key string) (f *os.File, size int64, 
 	return f, st.Size(), nil
 }
 
-// cannotExist reports whether err means that there cannot be such a file: a file lies
-// where its key has a folder, or a part of its key is too long.
+// cannotExist reports whether err means that a file cannot exist: a parent folder of its path
+// is a file, or a part of its key is too long.
 func cannotExist(err error) bool {
 	return errors.Is(err, syscall.ENOTDIR) || errors.Is(err, syscall.ENAMETOOLONG)
 }
 
-// List implements [engine.Destination]. It yields the files there were when it
-// began; symbolic links are not files.
+// List implements [engine.Destination]. It yields the files that existed when it began.
+// Symbolic links do not count as files.
 func (b *Bucket) List(ctx context.Context, prefix string) iter.Seq2[string, error] {
 	return func(yield func(string, error) bool) {
 		keys, err := b.keys(ctx, prefix)
@@ -202,7 +199,7 @@ func (b *Bucket) keys(ctx context.Context, prefix string) (keys []string, err er
 	}
 	err = fs.WalkDir(b.dir.root.FS(), start, func(name string, d fs.DirEntry, err error) error {
 		switch {
-		case errors.Is(err, fs.ErrNotExist): // it never was, or has been removed meanwhile
+		case errors.Is(err, fs.ErrNotExist): // it never existed, or was removed meanwhile
 			return ctx.Err()
 		case err != nil:
 			return err
@@ -218,12 +215,12 @@ func (b *Bucket) keys(ctx context.Context, prefix string) (keys []string, err er
 	if err != nil {
 		return nil, err
 	}
-	slices.Sort(keys) // a walk goes folder by folder, a bucket by bytes
+	slices.Sort(keys) // the walk is ordered by folder, the listing by bytes
 	return keys, nil
 }
 
-// FreeSpace implements [engine.Destination]: it is what the file system has for this
-// user.
+// FreeSpace implements [engine.Destination]. It returns the free space of the file system for
+// this user.
 func (b *Bucket) FreeSpace(ctx context.Context) (int64, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, err
@@ -231,8 +228,7 @@ func (b *Bucket) FreeSpace(ctx context.Context) (int64, error) {
 	return freeSpace(b.dir.root.Name())
 }
 
-// Remove implements [engine.Destination]. Folders that it leaves empty are
-// removed as well.
+// Remove implements [engine.Destination]. It also removes folders that become empty.
 func (b *Bucket) Remove(ctx context.Context, key string) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -254,7 +250,7 @@ func (b *Bucket) Remove(ctx context.Context, key string) error {
 	for parent := filepath.Dir(name); parent != "."; parent = filepath.Dir(parent) {
 		b.dir.forgetSynced(parent)
 		if b.dir.root.Remove(parent) != nil {
-			break // it is not empty, or may not be removed: it is harmless
+			break // it is not empty or may not be removed, which does no harm
 		}
 	}
 	return nil

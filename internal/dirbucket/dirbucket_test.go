@@ -36,7 +36,7 @@ func open(t *testing.T, dir string) *dirbucket.Bucket {
 type contractBucket struct{ *dirbucket.Bucket }
 
 func (contractBucket) Refuses(key string) bool {
-	if strings.HasPrefix("odd/", key) { // there is a folder of that name
+	if strings.HasPrefix("odd/", key) { // a folder of that name exists
 		return true
 	}
 	for part := range strings.SplitSeq(key, "/") {
@@ -81,8 +81,7 @@ func keys(t *testing.T, b *dirbucket.Bucket, prefix string) (keys []string) {
 	return keys
 }
 
-// No key reaches a file outside of the folder, or one that another program is
-// still writing.
+// No key reaches a file outside the folder, or one that another program is writing.
 func TestKeysStayInTheFolder(t *testing.T) {
 	above := t.TempDir()
 	dir := filepath.Join(above, "bucket")
@@ -124,8 +123,8 @@ func TestKeysStayInTheFolder(t *testing.T) {
 	}
 }
 
-// Files are their user's alone, folders that become empty are removed, and what
-// crashed writers left is removed a day later.
+// Files are readable by their user only, folders that become empty are removed, and files of
+// crashed writers are removed a day later.
 func TestFolderStaysTidy(t *testing.T) {
 	dir := t.TempDir()
 	old, young := filepath.Join(dir, ".stocktake-old"), filepath.Join(dir, ".stocktake-young")
@@ -170,8 +169,8 @@ func TestFolderStaysTidy(t *testing.T) {
 	}
 }
 
-// A key that names a folder, or goes through a file, cannot be written, and says
-// so; nothing temporary stays.
+// A key that names a folder, or has a file as a parent, cannot be written: the error says so,
+// and no temporary file remains.
 func TestFilesAndFoldersInTheWay(t *testing.T) {
 	dir := t.TempDir()
 	b := open(t, dir)
@@ -203,8 +202,8 @@ func TestFilesAndFoldersInTheWay(t *testing.T) {
 	}
 }
 
-// A run writes its report to a folder, and a part of the folder is read as the
-// bucket that it was downloaded from.
+// A run writes its report to a folder, and a part of the folder is read as the bucket that it
+// was downloaded from.
 func TestReport(t *testing.T) {
 	store := membucket.New(nil, "photos")
 	store.Bucket("photos").Load(membucket.UniformRecords(1000)...)

@@ -18,22 +18,21 @@ import (
 )
 
 const (
-	// temporary begins the names of files that are being written. They lie in the
-	// folder itself, so that they can be renamed into any folder below it.
+	// temporary begins the names of files that are being written. They are in the folder
+	// itself, so that they can be renamed to any folder below it.
 	temporary = ".stocktake-"
 
-	// abandoned is the age at which such a file has lost its writer: a shard is
-	// written in minutes.
+	// abandoned is the age of a temporary file after which its writer must have ended. Writing
+	// a shard takes minutes.
 	abandoned = 24 * time.Hour
 )
 
-// ErrEncryption is returned for a file that is to be encrypted by the
-// destination.
+// ErrEncryption is returned for a file that the destination is to encrypt.
 var ErrEncryption = errors.New("a folder does not encrypt files")
 
-// Create implements [engine.Destination]. The file can be read by its user alone
-// and lies under a temporary name until Commit; what a process that has crashed
-// has left under such a name is removed a day later by the next that writes.
+// Create implements [engine.Destination]. Only the user can read the file, which has a
+// temporary name until Commit. The next writer removes temporary files that a crashed process
+// has left a day before.
 func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions) (engine.File, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -54,8 +53,8 @@ func (b *Bucket) Create(ctx context.Context, key string, opts engine.FileOptions
 	return &file{dir: b.dir, f: f, temp: temp, name: name, exclusive: opts.Exclusive}, nil
 }
 
-// removeAbandoned removes temporary files whose writers must have ended. What
-// cannot be removed takes space and nothing else.
+// removeAbandoned removes temporary files whose writers must have ended. It ignores errors: a
+// file that remains only takes space.
 func (d *dir) removeAbandoned() {
 	entries, err := fs.ReadDir(d.root.FS(), ".")
 	if err != nil {
@@ -77,7 +76,7 @@ type file struct {
 	f          *os.File // nil: it is closed
 	temp, name string
 	exclusive  bool
-	ended      bool // it has been committed or dropped
+	ended      bool // it was committed or dropped
 	err        error
 }
 
@@ -130,8 +129,7 @@ func (f *file) Abort() error {
 	return err
 }
 
-// attempts is how often a file is placed where another process removes the
-// empty folders meanwhile.
+// attempts bounds how often a file is moved while another process removes empty folders.
 const attempts = 10
 
 // moveIntoPlace moves a temporary file to its final name.
@@ -157,9 +155,9 @@ func (d *dir) moveIntoPlace(temp, name string, exclusive bool) (err error) {
 	return err
 }
 
-// link links a temporary file to a name that must not exist. A hard link is the
-// one call of all systems that does so atomically; where a file system has none,
-// only the writers of this process are kept apart.
+// link links a temporary file to a name that must not exist. A hard link is the only call that
+// does so atomically on all systems. On a file system without hard links, only writers of this
+// process exclude each other.
 func (d *dir) link(temp, name string) error {
 	err := d.root.Link(temp, name)
 	switch {
@@ -181,7 +179,7 @@ func (d *dir) link(temp, name string) error {
 // sync makes the names in a folder, and the folder itself, survive a crash.
 func (d *dir) sync(name string) error {
 	if runtime.GOOS == "windows" {
-		return nil // folders cannot be synced there
+		return nil // this system cannot sync folders
 	}
 	for {
 		d.mu.Lock()

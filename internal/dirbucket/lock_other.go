@@ -4,5 +4,5 @@ package dirbucket
 
 import "os"
 
-// lock does nothing: this system does not lock folders.
+// lock does nothing: this system cannot lock folders.
 func lock(*os.File) error { return nil }

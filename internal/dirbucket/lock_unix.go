@@ -8,8 +8,8 @@ import (
 	"syscall"
 )
 
-// lock locks a folder until f, which has it open, is closed. Where the system
-// cannot lock a folder, as over some networks, nothing is locked.
+// lock locks a folder until f, its open file, is closed. If the file system cannot lock
+// folders, as some network file systems, lock does nothing.
 func lock(f *os.File) error {
 	err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
 	if errors.Is(err, syscall.EWOULDBLOCK) {

@@ -9,7 +9,7 @@ import (
 	"github.com/stocktake/stocktake/internal/dirbucket"
 )
 
-// Of two who lock a folder one gets it; the other may have it afterwards.
+// If two processes lock a folder, one succeeds. The other can lock it afterwards.
 func TestLock(t *testing.T) {
 	dir := t.TempDir()
 	open := func() *dirbucket.Bucket {

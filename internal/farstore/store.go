@@ -226,7 +226,7 @@ func appendTime(dst []byte, t int64) []byte {
 	return append(dst, "000Z"...)
 }
 
-// plain are the bytes that are not encoded.
+// plain are the bytes that are not percent-encoded.
 var plain = func() (is [256]bool) {
 	for c := range is {
 		is[c] = c|0x20 >= 'a' && c|0x20 <= 'z' || c >= '0' && c <= '9' || strings.IndexByte("/-_.*", byte(c)) >= 0
@@ -246,7 +246,7 @@ func appendURL(dst, key []byte) []byte {
 	return dst
 }
 
-// escape appends a key as text of XML.
+// escape appends a key as XML text.
 func escape(dst, key []byte) []byte {
 	for _, c := range key {
 		switch c {

@@ -13,16 +13,16 @@ import (
 	"github.com/stocktake/stocktake"
 )
 
-// A Bucket holds Rows records, ordered as in a report.
+// A Bucket has Rows records, ordered as in a report.
 type Bucket struct {
 	Shape    string
 	Rows     int64
-	Versions int64 // rows of each key; more than 1: the bucket has versions
+	Versions int64 // rows of each key; if more than 1, the bucket has versions
 
 	key func(dst []byte, i int64) []byte // of the i-th key, ascending
 }
 
-// Shapes are the names that New knows.
+// Shapes are the names that New accepts.
 var Shapes = []string{"flat", "hashed", "dated", "nested", "skewed", "utf8", "deep"}
 
 // New returns a bucket of about rows records, at most 10^12. The error says that

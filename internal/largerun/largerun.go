@@ -1,5 +1,5 @@
-// Package largerun generates runs of buckets that are too large to list in a test or a
-// bench: a source that computes its keys by a formula, and the results of its slices.
+// Package largerun generates runs of buckets that are too large to list in a test or a bench: a
+// source that computes its keys by a formula, and the results of its slices.
 package largerun
 
 import (
@@ -19,8 +19,8 @@ type Bucket struct {
 	ShardRows int64     // of each shard; at least 1
 	Start     time.Time // of every snapshot
 
-	// Prefixes is how many objects of a slice its roll-up has seen: with more, it is
-	// larger, up to what a roll-up keeps.
+	// Prefixes is how many objects of a slice are in its roll-up. More objects make the roll-up
+	// larger, up to its limit.
 	Prefixes int64
 }
 
@@ -40,7 +40,7 @@ func (b *Bucket) Rank(key string) int64 {
 	return int64(sort.Search(int(b.Rows), func(n int) bool { return b.Key(int64(n)) >= key }))
 }
 
-// bounds returns the numbers of the first key of a segment and of the first behind it.
+// bounds returns the numbers of the first key of a segment and of the first key after it.
 func (b *Bucket) bounds(seg *engine.Segment) (first, end int64) {
 	first, end = b.Rank(seg.From), b.Rows
 	if seg.To != "" {

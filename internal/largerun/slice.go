@@ -12,13 +12,13 @@ import (
 )
 
 const (
-	largePieces = 32 // as many as the summary tells of a shard at most
+	largePieces = 32 // the greatest number of pieces in the summary of a shard
 	shardBytes  = 40 // of each row, about
-	parts       = 64 // into which what is left of a slice can be cut, as by the engine
+	parts       = 64 // into which the rest of a slice can be cut, as the engine does
 )
 
-// ScanSlice returns what [engine.ScanSlice] would, if the slice ended with its first
-// shard: that is written, but has no content. It reads nothing of src.
+// ScanSlice returns the result of [engine.ScanSlice] for a slice that ended with its first
+// shard. It writes the shard without content, and does not read src.
 func (b *Bucket) ScanSlice(ctx context.Context, _ engine.Source, dst engine.Destination, job engine.Job, slice engine.Slice, _ engine.Options) ([]engine.SliceResult, error) {
 	first, end := b.bounds(&slice.Segment)
 	n := min(end-first, b.ShardRows)
@@ -49,8 +49,8 @@ func Write(ctx context.Context, dst engine.Destination, key string) error {
 	return f.Commit(ctx, md5.Sum(nil))
 }
 
-// Result returns the result of a slice that has read n objects from the number first on,
-// into one shard, or none if n is 0. The caller says what is left.
+// Result returns the result of a slice that has read n objects, beginning with the object
+// number first, into one shard, or into none if n is 0. The caller sets what is left.
 func (b *Bucket) Result(job engine.Job, slice engine.Slice, first, n int64) engine.SliceResult {
 	r := engine.SliceResult{Slice: slice, Done: true, Listed: n, Snapshot: b.Start, End: b.Start, Rollup: b.rollup(first, n)}
 	if n == 0 {
@@ -70,7 +70,7 @@ func (b *Bucket) Result(job engine.Job, slice engine.Slice, first, n int64) engi
 	return r
 }
 
-// file returns a shard as the summary has it.
+// file returns a shard as in the summary.
 func (b *Bucket) file(job engine.Job, segment, shard int, first, n int64) stocktake.SummaryFile {
 	f := stocktake.SummaryFile{
 		Key: engine.ShardKey(&job, segment, shard, ".csv.gz"), Size: n * shardBytes, Rows: n, FirstKey: b.Key(first), LastKey: b.Key(first + n - 1),
@@ -93,8 +93,8 @@ func (b *Bucket) rollup(first, n int64) *rollup.Rollup {
 	return builder.Part()
 }
 
-// Join returns the result of a slice that was not ended early, of those of its parts in
-// order. There is at least one.
+// Join returns the result of a slice from the results of its parts, in order. There is at least
+// one part.
 func Join(parts []engine.SliceResult) engine.SliceResult {
 	whole := parts[0]
 	for i := range parts[1:] {

@@ -154,7 +154,7 @@ func (b *Bucket) Remove(ctx context.Context, key string) error {
 	return nil
 }
 
-// Write makes body the content of key, for tests that damage a report.
+// Write replaces the content of key. Tests use it to damage reports.
 func (b *Bucket) Write(key string, body []byte) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()

@@ -1,7 +1,6 @@
-// Package membucket is a store in memory, for tests. It is a source and a
-// destination of runs, and keeps the contract of internal/engine exactly. It
-// overwrites each batch when yield returns, so that code which keeps a batch
-// fails.
+// Package membucket is a store in memory, for tests. It is a source and a destination of runs,
+// and implements the contract of internal/engine exactly. It overwrites each batch when yield
+// returns, so that code that retains a batch fails.
 //
 // [Uniform] is a source of any size that stores nothing, for benchmarks.
 package membucket
@@ -62,7 +61,7 @@ type Bucket struct {
 	versioning Versioning
 	objects    map[string][]version // newest first
 	last       int                  // number of the version made last
-	sorted     []stocktake.Record   // of all versions; nil: not up to date
+	sorted     []stocktake.Record   // of all versions; nil: must be computed again
 }
 
 // Versioning is the versioning state of a bucket. The zero value is never
@@ -97,17 +96,17 @@ func (b *Bucket) SetVersioning(v Versioning) {
 	b.versioning, b.sorted = v, nil
 }
 
-// Put makes r the current version of its key, as versioning has it, with a
-// VersionID of the bucket's, which it returns. If r.LastModified is 0, the
-// version gets the time of the store's clock.
+// Put adds r as the current version of its key, subject to versioning, with a VersionID of the
+// bucket, which it returns. If r.LastModified is 0, the version gets the time of the store's
+// clock.
 func (b *Bucket) Put(r stocktake.Record) (versionID string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
 	return b.put(version{record: clone(r)})
 }
 
-// Delete deletes the current version of key, as versioning has it. It returns
-// the version id of the delete marker, if it makes one.
+// Delete deletes the current version of key, subject to versioning. It returns the version id
+// of the delete marker, or nothing if it adds none.
 func (b *Bucket) Delete(key string) (versionID string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
@@ -119,8 +118,8 @@ func (b *Bucket) Delete(key string) (versionID string) {
 	return b.put(version{record: stocktake.Record{Key: []byte(key), IsDeleteMarker: true}})
 }
 
-// DeleteVersion deletes one version of key for good. The newest of the others
-// becomes the latest.
+// DeleteVersion deletes one version of key permanently. The newest of the others becomes the
+// latest.
 func (b *Bucket) DeleteVersion(key, versionID string) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
@@ -133,8 +132,8 @@ func (b *Bucket) DeleteVersion(key, versionID string) {
 	left[0].record.IsLatest = true
 }
 
-// Load adds records as they are. They must be sorted by key, and those of one
-// key newest first; a key that has versions already gets these as older ones.
+// Load adds records unchanged. They must be sorted by key, and those of one key newest first.
+// If a key already has versions, the added ones count as older.
 func (b *Bucket) Load(records ...stocktake.Record) {
 	b.store.mu.Lock()
 	defer b.store.mu.Unlock()
@@ -171,7 +170,8 @@ func (b *Bucket) put(v version) (versionID string) {
 	return string(r.VersionID)
 }
 
-// records requires the lock. The slice it returns is not changed any more.
+// records returns the versions of all keys. The result is not changed later. It requires the
+// lock.
 func (b *Bucket) records() []stocktake.Record {
 	if b.sorted == nil {
 		b.sorted = []stocktake.Record{}

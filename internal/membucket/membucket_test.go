@@ -23,7 +23,7 @@ func TestSource(t *testing.T) {
 	})
 }
 
-// bucket is a bucket in memory for the suite. It keeps the records it is given.
+// bucket is a bucket in memory for the suite. It records what the suite puts.
 type bucket struct {
 	*membucket.Bucket
 	store *membucket.Store
@@ -77,8 +77,8 @@ func TestDestination(t *testing.T) {
 	}
 }
 
-// Uniform keeps the laws of a source: its segments are those of one whole scan,
-// in order, however it is split.
+// Uniform obeys the contract of a source: its segments together equal one scan, in order,
+// wherever they are cut.
 func TestUniform(t *testing.T) {
 	const n = 300_000 // more than a tenant has
 	snap, err := membucket.Uniform(n).Snapshot(t.Context(), "lake")
@@ -133,7 +133,7 @@ func TestUniform(t *testing.T) {
 	}
 }
 
-// The keys of Uniform look as its documentation says.
+// The keys of Uniform have the documented form.
 func TestUniformKeys(t *testing.T) {
 	snap, _ := membucket.Uniform(1_500_000).Snapshot(context.Background(), "lake")
 	var keys []string

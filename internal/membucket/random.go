@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/engine/sourcetest"
 )
 
-// RandomKeys draws keys that are short, so that they share prefixes, and hostile ones.
+// RandomKeys draws hostile keys, and short keys that share prefixes.
 func RandomKeys() *rapid.Generator[string] {
 	letters := rapid.SliceOfN(rapid.SampledFrom([]string{"a", "b", "/", "+", "%", " ", ",", "\"", "\n", "é", "猫", "｡", "😀", "~", "\x00"}), 1, 6)
 	return rapid.OneOf(
@@ -21,8 +21,8 @@ func RandomKeys() *rapid.Generator[string] {
 	)
 }
 
-// RandomRecord draws everything about a record but the key and its place among the
-// versions. What a delete marker does not have is zero.
+// RandomRecord draws a record except for its key and its place among the versions. Fields that
+// a delete marker lacks are zero.
 func RandomRecord(t *rapid.T) (r stocktake.Record) {
 	const year2100 = 4102444800
 	r.LastModified = rapid.Int64Range(0, year2100).Draw(t, "modified")
@@ -55,8 +55,8 @@ func RandomRecord(t *rapid.T) (r stocktake.Record) {
 	return r
 }
 
-// RandomRecords draws the records of a bucket with up to most keys, as [Bucket.Load]
-// takes them; with versions, some keys have several, among them a null version.
+// RandomRecords draws the records of a bucket with up to most keys, in the order that
+// [Bucket.Load] requires. With versions, some keys have several, including a null version.
 func RandomRecords(t *rapid.T, most int, versions bool) (records []stocktake.Record) {
 	keys := rapid.SliceOfNDistinct(RandomKeys(), 0, most, func(k string) string { return k }).Draw(t, "keys")
 	slices.SortFunc(keys, cmp.Compare[string])

@@ -24,12 +24,12 @@ func (s *snapshot) Time() time.Time                    { return s.time }
 func (s *snapshot) Consistency() stocktake.Consistency { return stocktake.ConsistencySnapshot }
 func (s *snapshot) Close() error                       { return nil }
 
-// from is the index of the first record whose key is at least key.
+// from returns the index of the first record whose key is at least key.
 func (s *snapshot) from(key string) int {
 	return sort.Search(len(s.records), func(i int) bool { return string(s.records[i].Key) >= key })
 }
 
-// inSegment are the records of seg.
+// inSegment returns the records of seg.
 func (s *snapshot) inSegment(seg engine.Segment) []stocktake.Record {
 	begin := s.from(max(seg.Prefix, seg.From))
 	end := len(s.records)
@@ -87,7 +87,7 @@ func (s *snapshot) Scan(ctx context.Context, seg engine.Segment, versions bool, 
 	return flush()
 }
 
-// afterCursor leaves out the versions of the first key up to seg.After.
+// afterCursor removes the versions of the first key up to seg.After.
 func (s *snapshot) afterCursor(records []stocktake.Record, seg engine.Segment) ([]stocktake.Record, error) {
 	if seg.After == "" {
 		return records, nil
@@ -103,7 +103,7 @@ func (s *snapshot) afterCursor(records []stocktake.Record, seg engine.Segment) (
 	return nil, fmt.Errorf("%w: %q %q", engine.ErrCursorGone, seg.From, seg.After)
 }
 
-// overwrite overwrites a batch that belongs to the scan again.
+// overwrite overwrites a batch, which belongs to the scan again.
 func overwrite(batch []stocktake.Record) {
 	for i := range batch {
 		r := &batch[i]

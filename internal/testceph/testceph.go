@@ -24,10 +24,10 @@ type Cluster struct {
 	running   []*testprocess.Process // in the order of their starts
 }
 
-// memory is what the OSD can hold, in bytes.
+// memory is the capacity of the OSD, in bytes.
 const memory = 4 << 30
 
-// settings are those of the smallest Ceph.
+// settings are the settings of the smallest possible Ceph.
 const settings = `[global]
 fsid = 485365c0-589e-4a87-95e6-5a987efae67c
 mon host = [v2:MON]
@@ -74,8 +74,8 @@ func CheckInstalled() error {
 	return nil
 }
 
-// Start runs a cluster until Stop. Its files are in a folder of their own with a short
-// path, as the path of a socket must be short.
+// Start runs a cluster until Stop. Its folder has a short path, because the paths of sockets
+// are limited.
 func Start(ctx context.Context) (*Cluster, error) {
 	if err := CheckInstalled(); err != nil {
 		return nil, err
@@ -91,12 +91,12 @@ func Start(ctx context.Context) (*Cluster, error) {
 	return c, nil
 }
 
-// AddUser makes a user of the gateway.
+// AddUser adds a user of the gateway.
 func (c *Cluster) AddUser(ctx context.Context, name, accessKey, secretKey string) error {
 	return runToEnd(ctx, "radosgw-admin", "-c", c.conf, "user", "create", "--uid", name, "--display-name", name, "--access-key", accessKey, "--secret", secretKey)
 }
 
-// Output returns the last that the parts of the cluster have printed.
+// Output returns the last output of the cluster's processes.
 func (c *Cluster) Output() string {
 	var b strings.Builder
 	for _, p := range c.running {
@@ -151,7 +151,7 @@ func (c *Cluster) start(ctx context.Context) error {
 	return err
 }
 
-// startMon starts a monitor with files of its own.
+// startMon starts a monitor with its own files.
 func (c *Cluster) startMon(ctx context.Context, addr, keyring string) (*testprocess.Process, error) {
 	if err := errors.Join(os.RemoveAll(filepath.Join(c.dir, "mon")), c.configure(addr, "")); err != nil {
 		return nil, err
@@ -176,8 +176,8 @@ func (c *Cluster) configure(mon, gateway string) error {
 	return os.WriteFile(c.conf, []byte(text), 0o600)
 }
 
-// listen starts a part of the cluster that must be told its address, and waits until it
-// is ready.
+// listen starts a process of the cluster that needs its address as an argument, and waits until
+// it is ready.
 func (c *Cluster) listen(ctx context.Context, start func(addr string) (*testprocess.Process, error), ready func(ctx context.Context, addr string) error) (string, error) {
 	p, addr, err := testprocess.Listen(ctx, start, ready)
 	if err == nil {
@@ -190,8 +190,8 @@ func run(name string, args ...string) (*testprocess.Process, error) {
 	return testprocess.Start(exec.Command(name, args...))
 }
 
-// CheckReady returns nil if the S3 server at an address answers a request that is not signed: one
-// that is not ready yet answers 503.
+// CheckReady returns nil if the S3 server at an address answers an unsigned request. A server
+// that is not ready answers 503.
 func CheckReady(ctx context.Context, addr string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+addr, nil)
 	if err != nil {
@@ -208,7 +208,7 @@ func CheckReady(ctx context.Context, addr string) error {
 	return nil
 }
 
-// runToEnd runs a program to its end. Its error has what the program said.
+// runToEnd runs a program to its end. Its error contains the program's output.
 func runToEnd(ctx context.Context, program string, args ...string) error {
 	if out, err := exec.CommandContext(ctx, program, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("%s %s: %w\n%s", program, strings.Join(args, " "), err, bytes.TrimSpace(out))

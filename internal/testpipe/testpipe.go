@@ -1,5 +1,5 @@
-// Package testpipe has a listener of connections in memory, whose deadlines keep to the
-// virtual time of testing/synctest.
+// Package testpipe provides a listener of connections in memory whose deadlines use the virtual
+// time of testing/synctest.
 package testpipe
 
 import "net"
@@ -13,7 +13,7 @@ type Listener struct {
 // New returns a listener. The caller closes it once.
 func New() *Listener { return &Listener{make(chan net.Conn), make(chan struct{})} }
 
-// Dial returns the client's end of a new connection, once the server has accepted its own.
+// Dial returns the client's end of a new connection, once the server has accepted it.
 func (l *Listener) Dial() net.Conn {
 	client, server := net.Pipe()
 	l.conns <- server

@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// A Proxy stands between programs and a server, and loses what a test wants to be
-// lost.
+// A Proxy forwards connections to a server, and loses messages and connections that a test
+// selects.
 type Proxy struct {
 	target string // the server's socket
 	l      net.Listener
@@ -19,8 +19,8 @@ type Proxy struct {
 	conns   map[net.Conn]bool
 	cut     bool
 	refused int
-	lose    int // commits whose answer is to be lost
-	drop    int // commits that are to be lost
+	lose    int // commits whose answers will be lost
+	drop    int // commits that will be lost
 	breakAt []byte
 	wg      sync.WaitGroup
 }
@@ -42,7 +42,7 @@ func (s *Server) NewProxy(t testing.TB) *Proxy {
 	return p
 }
 
-// Address returns the address of a database of the server by way of the proxy.
+// Address returns the address of a database through the proxy.
 func (p *Proxy) Address(t testing.TB, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -76,37 +76,36 @@ func (p *Proxy) Refused() int {
 	return p.refused
 }
 
-// LoseAnswers has the server carry out the next n commits without the program
-// learning of it.
+// LoseAnswers makes the proxy lose the answers to the next n commits. The server executes them.
 func (p *Proxy) LoseAnswers(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lose = n
 }
 
-// DropCommits ends the connection instead of passing on the next n commits.
+// DropCommits makes the proxy end the connection instead of forwarding the next n commits.
 func (p *Proxy) DropCommits(n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.drop = n
 }
 
-// BreakAt ends the next connection on which something with text is sent, instead of
-// passing it on.
+// BreakAt makes the proxy end the connection on which the next message with text is sent,
+// instead of forwarding it.
 func (p *Proxy) BreakAt(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.breakAt = []byte(text)
 }
 
-// Broken reports whether what was told to BreakAt has come.
+// Broken reports whether the connection of BreakAt was ended.
 func (p *Proxy) Broken() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.breakAt == nil
 }
 
-// breaks reports whether a connection ends instead of passing sent on.
+// breaks reports whether the proxy ends the connection instead of forwarding sent.
 func (p *Proxy) breaks(sent []byte) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -117,7 +116,7 @@ func (p *Proxy) breaks(sent []byte) bool {
 	return true
 }
 
-// commit is what a client sends to commit a transaction.
+// commit is the message with which a client commits a transaction.
 var commit = []byte("commit\x00")
 
 func (p *Proxy) accept() {
@@ -158,8 +157,8 @@ func (p *Proxy) end(a, b net.Conn) {
 	}
 }
 
-// relayToServer passes on what the client sends. It closes deaf before a commit whose
-// answer is to be lost.
+// relayToServer forwards what the client sends. Before a commit whose answer will be lost, it
+// closes deaf.
 func (p *Proxy) relayToServer(client, server net.Conn, deaf chan struct{}) {
 	defer p.end(client, server)
 	buf := make([]byte, 64<<10)
@@ -194,8 +193,8 @@ func (p *Proxy) relayToServer(client, server net.Conn, deaf chan struct{}) {
 	}
 }
 
-// relayToClient passes on what the server answers. Once deaf is closed it ends the
-// connection with the next answer.
+// relayToClient forwards what the server answers. Once deaf is closed, it ends the connection
+// at the next answer.
 func (p *Proxy) relayToClient(server, client net.Conn, deaf <-chan struct{}) {
 	defer p.end(client, server)
 	buf := make([]byte, 64<<10)

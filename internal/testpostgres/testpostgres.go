@@ -1,4 +1,4 @@
-// Package testpostgres runs a PostgreSQL server of its own for tests, in a folder,
+// Package testpostgres runs a PostgreSQL server for tests, in a folder of its own, which is
 // reached through a socket in it.
 package testpostgres
 
@@ -21,23 +21,22 @@ import (
 	"time"
 )
 
-// Required is the environment variable that has tests fail, not skip, on a
-// machine without PostgreSQL. It is not one of stocktake's, which refuses those
-// that it does not know.
+// Required is the environment variable that makes tests fail, not skip, on a machine without
+// PostgreSQL. Its name does not begin as those of stocktake do, because stocktake refuses
+// unknown variables.
 const Required = "REQUIRE_POSTGRES"
 
 // ErrMissing means that PostgreSQL is not installed.
 var ErrMissing = errors.New("PostgreSQL is missing (Debian: apt-get install postgresql)")
 
-// A Server is a server that [New] has started. It ends with this process at the
-// latest.
+// A Server is a server that [New] has started. It ends with this process at the latest.
 type Server struct {
 	bin, dir string
-	as       *syscall.Credential // nil: as we are; PostgreSQL refuses root
+	as       *syscall.Credential // nil: the current user; PostgreSQL refuses root
 	options  []string
 	made     atomic.Int64 // databases
 
-	alive io.Closer // of the running server: it ends when this is closed, or this process ends
+	alive io.Closer // of the running server, which ends when this is closed or this process ends
 	ended chan struct{}
 }
 
@@ -51,7 +50,7 @@ func New(options ...string) (_ *Server, err error) {
 	if len(found) == 0 {
 		return nil, ErrMissing
 	}
-	// A socket's path has at most 107 bytes, so the folder is not the test's own.
+	// The path of a socket has at most 107 bytes, so the folder is not below the test's own.
 	dir, err := os.MkdirTemp("", "pg")
 	if err != nil {
 		return nil, err
@@ -75,8 +74,9 @@ func New(options ...string) (_ *Server, err error) {
 	return s, nil
 }
 
-// GiveToPostgres gives dir to the user postgres if we are root, whom PostgreSQL refuses to run as,
-// and returns who its programs must run as; nil: the current user.
+// GiveToPostgres makes the user postgres the owner of dir if this process runs as root, because
+// PostgreSQL refuses to run as root. It returns the user that its programs must run as; nil:
+// the current user.
 func GiveToPostgres(dir string) (*syscall.Credential, error) {
 	if os.Geteuid() != 0 {
 		return nil, nil
@@ -96,8 +96,7 @@ func GiveToPostgres(dir string) (*syscall.Credential, error) {
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 
 // superviseScript runs a server until its standard input ends, which happens even if the test
-// is killed. The server keeps no file of the test open, such as a lock that it has
-// inherited.
+// is killed. The server inherits no open file of the test, such as a locked one.
 const superviseScript = `for fd in 3 4 5 6 7 8 9; do eval "exec $fd>&-"; done
 "$0" "$@" >>log 2>&1 </dev/null &
 read line
@@ -120,7 +119,7 @@ func (s *Server) Start() error {
 	}
 	s.alive, s.ended = alive, make(chan struct{})
 	go func() {
-		_ = cmd.Wait() // what it has to say is in the log
+		_ = cmd.Wait() // the reason is in the log
 		close(s.ended)
 	}()
 	for {
@@ -135,8 +134,7 @@ func (s *Server) Start() error {
 	}
 }
 
-// Stop stops the server: with mode "fast" its sessions are ended, with
-// "immediate" it crashes.
+// Stop stops the server: mode "fast" ends its sessions, mode "immediate" makes it crash.
 func (s *Server) Stop(mode string) error {
 	err := s.run("pg_ctl", "stop", "-w", "-m", mode, "-D", s.data())
 	err = errors.Join(err, s.alive.Close())
@@ -168,9 +166,9 @@ func Start(t testing.TB, options ...string) *Server {
 	return s
 }
 
-// Main runs the tests of a package that share one server, and returns the exit code
-// for its TestMain. set gets the server before the tests run; it is not called
-// without PostgreSQL, which is an error if that is Required.
+// Main runs the tests of a package that share one server, and returns the exit code for
+// TestMain. It calls set with the server before the tests run. Without PostgreSQL it does not
+// call set, which is an error if PostgreSQL is [Required].
 func Main(m *testing.M, set func(*Server), options ...string) (code int) {
 	s, err := New(options...)
 	switch {
@@ -195,7 +193,7 @@ func (s *Server) Address(database string) string {
 	return "postgres://postgres@/" + database + "?host=" + url.QueryEscape(s.dir)
 }
 
-// PID returns the id of the server's first process, whose children are the others.
+// PID returns the id of the server's main process, the parent of the others.
 func (s *Server) PID() (int, error) {
 	text, err := os.ReadFile(filepath.Join(s.data(), "postmaster.pid"))
 	if err != nil {
@@ -216,8 +214,8 @@ func (s *Server) Database(t testing.TB) string {
 	return s.Address(name)
 }
 
-// Copy makes a database with the content of another one, to which no session
-// may be connected, and returns its address.
+// Copy makes a copy of a database, to which no session may be connected, and returns the copy's
+// address.
 func (s *Server) Copy(t testing.TB, address string) string {
 	t.Helper()
 	u, err := url.Parse(address)
@@ -229,7 +227,7 @@ func (s *Server) Copy(t testing.TB, address string) string {
 	return s.Address(name)
 }
 
-// Env returns the variables with which psql reaches the server.
+// Env returns the environment variables that let psql connect to the server.
 func (s *Server) Env() []string {
 	return []string{"PGHOST=" + s.dir, "PGUSER=postgres", "PGDATABASE=postgres", "PGTZ=UTC"}
 }
@@ -264,7 +262,7 @@ func (s *Server) command(ctx context.Context, name string, args ...string) *exec
 	return s.runInFolder(exec.CommandContext(ctx, filepath.Join(s.bin, name), args...))
 }
 
-// runInFolder has a program run in the server's folder and as its user.
+// runInFolder makes cmd run in the server's folder and as its user.
 func (s *Server) runInFolder(cmd *exec.Cmd) *exec.Cmd {
 	cmd.Dir = s.dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")

@@ -1,5 +1,4 @@
-// Package testprocess runs the servers of others that tests and benches need, each until
-// it is killed.
+// Package testprocess runs servers of other projects that tests and benches need.
 package testprocess
 
 import (
@@ -36,12 +35,12 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	}
 	go func() {
 		defer close(p.ended)
-		_ = cmd.Wait() // the output has the reason of its end
+		_ = cmd.Wait() // the output contains the reason
 	}()
 	return p, nil
 }
 
-// output is where a process writes to.
+// output collects the output of a process.
 type output Process
 
 func (o *output) Write(b []byte) (int, error) {
@@ -56,7 +55,7 @@ func (p *Process) Name() string { return filepath.Base(p.cmd.Path) }
 // PID returns the id of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Output returns the last 3,000 bytes that the program has printed.
+// Output returns the last 3,000 bytes of the program's output.
 func (p *Process) Output() string {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -69,11 +68,11 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
-// errEnded says that a program has ended instead of becoming ready.
+// errEnded means that a program has ended instead of becoming ready.
 var errEnded = errors.New("it has ended")
 
-// Await calls ready until it returns nil, for at most three minutes. Its error says that
-// the program has ended, or is ready's.
+// Await calls ready until it returns nil, for at most three minutes. It returns errEnded if the
+// program has ended, else the last error of ready.
 func (p *Process) Await(ctx context.Context, ready func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
@@ -94,9 +93,9 @@ func (p *Process) Await(ctx context.Context, ready func(context.Context) error) 
 	}
 }
 
-// Listen starts a server that must be given its address, and waits until it is ready.
-// Between the choice of a port and its use another program may take the port; then the
-// server ends, and is started on another one. A server that is not ready is killed.
+// Listen starts a server that needs its address as an argument, and waits until it is ready.
+// Another program may take the port between its choice and its use. Then the server ends, and
+// Listen starts it on another port. It kills a server that does not become ready.
 func Listen(ctx context.Context, start func(addr string) (*Process, error), ready func(ctx context.Context, addr string) error) (p *Process, addr string, err error) {
 	for range 5 {
 		if addr, err = freeAddress(); err != nil {
@@ -124,7 +123,7 @@ func freeAddress() (string, error) {
 	return l.Addr().String(), l.Close()
 }
 
-// CheckListening returns nil if something listens at an address.
+// CheckListening returns nil if a server accepts connections at an address.
 func CheckListening(ctx context.Context, addr string) error {
 	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
 	if err != nil {

@@ -12,15 +12,15 @@ import (
 	"time"
 )
 
-// WriteCertificate writes a certificate that signs itself and is valid for an
-// hour to the file chain, and its private key to the file key. Serial numbers tell
-// certificates apart. Other files there are replaced.
+// WriteCertificate writes a self-signed certificate that is valid for an hour to the file
+// chain, and its private key to the file key. It replaces existing files. Each certificate has
+// a different serial number.
 func WriteCertificate(serial int64, chain, key string) error {
 	return SelfSign(&x509.Certificate{SerialNumber: big.NewInt(serial), Subject: pkix.Name{CommonName: "test"}, NotAfter: time.Now().Add(time.Hour)}, chain, key)
 }
 
-// SelfSign writes a certificate that signs itself to the file chain, and its new
-// private key to the file key, both in PEM. Other files there are replaced.
+// SelfSign writes a self-signed certificate to the file chain, and its new private key to the
+// file key, both in PEM. It replaces existing files.
 func SelfSign(template *x509.Certificate, chain, key string) error {
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

@@ -34,8 +34,8 @@ const (
 	MasterKey = "c3RvY2t0YWtlIHRlc3RzOiBhIG1hc3RlciBrZXkuLi4="
 )
 
-// Timeout is how long a server may take from its start to being ready, and
-// from being told to stop to its end.
+// Timeout bounds how long a server takes from its start until it is ready, and from the signal
+// to stop until its end.
 const Timeout = 20 * time.Second
 
 // Build compiles stocktake from the module's sources into dir and returns the
@@ -51,8 +51,8 @@ func Build(ctx context.Context, dir string, flags ...string) (string, error) {
 	return path, err
 }
 
-// output runs a command in dir and returns what it printed, trimmed. Its error
-// carries what the command said on standard error.
+// output runs a command in dir and returns its output, trimmed. Its error contains the
+// command's standard error.
 func output(ctx context.Context, dir, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -75,12 +75,12 @@ type Config struct {
 	Env     []string // more environment, key=value
 	Output  io.Writer
 
-	// Under is a program with arguments that runs the server: the binary and its
-	// arguments follow. It has to become the server, as exec in a shell does.
+	// Under is a program with arguments that runs the server. The binary and its arguments
+	// follow. The program must replace itself by the server, as exec in a shell does.
 	Under []string
 
-	// Unready makes Start return as soon as the server answers, also if it says
-	// that it is not ready, as on a full disk.
+	// Unready makes Start return as soon as the server answers, even if the server is not
+	// ready, for instance on a full disk.
 	Unready bool
 }
 
@@ -133,14 +133,13 @@ func Start(ctx context.Context, cfg Config) (*Server, error) {
 	return s, nil
 }
 
-// withoutSettings returns env without the variables that would change settings of
-// the server: those of the test that runs it have the same prefix.
+// withoutSettings returns env without the variables that would change settings of the server.
+// Variables of the test have the same prefix.
 func withoutSettings(env []string) []string {
 	return slices.DeleteFunc(env, func(v string) bool { return strings.HasPrefix(v, "STOCKTAKE_") })
 }
 
-// ready asks until the server says that it is ready; unready says that any answer
-// will do.
+// ready polls the server until it is ready. With unready, any answer is enough.
 func (s *Server) ready(ctx context.Context, unready bool) error {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -170,11 +169,11 @@ func (s *Server) ready(ctx context.Context, unready bool) error {
 // URL returns the address of the plain listener, with scheme.
 func (s *Server) URL() string { return "http://" + s.Addr }
 
-// announced is how a server says where its console is.
+// announced precedes the address of the console in the output of a server.
 var announced = regexp.MustCompile(`(?m)^the console is at (http://\S+)$`)
 
-// ConsoleURL returns the URL of the console of a server that was started with one.
-// The server says so before it is ready, but its output may come later.
+// ConsoleURL returns the URL of the console of a server that was started with one. The server
+// prints it before it is ready, but the output may arrive later.
 func (s *Server) ConsoleURL(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, Timeout)
 	defer cancel()
@@ -195,13 +194,13 @@ func (s *Server) ConsoleURL(ctx context.Context) (string, error) {
 // PID returns the id of the server's process.
 func (s *Server) PID() int { return s.cmd.Process.Pid }
 
-// Log returns the last of what the server printed, at most 64 KiB.
+// Log returns the end of the server's output, at most 64 KiB.
 func (s *Server) Log() string { return s.log.String() }
 
-// Stop asks the server to end, as a service manager would, and waits. A server
-// that exits with an error, or not within [Timeout], is an error.
+// Stop tells the server to end, as a service manager would, and waits. It returns an error if
+// the server exits with an error, or not within [Timeout].
 func (s *Server) Stop() error {
-	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails if it has ended already, which done tells
+	_ = s.cmd.Process.Signal(syscall.SIGTERM) // fails if it has already ended, in which case done is closed
 	select {
 	case <-s.done:
 		if s.err != nil {
@@ -214,8 +213,7 @@ func (s *Server) Stop() error {
 	}
 }
 
-// Ended reports whether the process has ended, and not by [Server.Kill] or
-// another SIGKILL.
+// Ended reports whether the process has ended, except by [Server.Kill] or another SIGKILL.
 func (s *Server) Ended() bool {
 	select {
 	case <-s.done:
@@ -226,7 +224,7 @@ func (s *Server) Ended() bool {
 	}
 }
 
-// Kill ends the server as a crash would (SIGKILL) and waits for its end.
+// Kill ends the server like a crash (SIGKILL) and waits for its end.
 func (s *Server) Kill() {
 	_ = s.cmd.Process.Kill()
 	<-s.done
@@ -242,7 +240,7 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-// tail keeps the last of what is written to it.
+// tail keeps the end of what is written to it.
 type tail struct {
 	mu  sync.Mutex
 	buf []byte
