@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -122,8 +121,26 @@ func (b *formatsBench) text(path string) (err error) {
 }
 
 // write writes all rows as shards, each worker a part of the rows.
-func (b *formatsBench) write(_ context.Context, f report.Format) (did experiment.Execution, err error) {
-	dir := filepath.Join(b.Work, "shards")
+func (b *formatsBench) write(_ context.Context, f report.Format) (experiment.Execution, error) {
+	return timeParts(filepath.Join(b.Work, "shards"), b.records, b.workers, func(name string, records []stocktake.Record) error {
+		w, err := report.NewShardWriter(f, "lake-production", formatColumns, report.Limits{})
+		if err != nil {
+			return err
+		}
+		for n := 0; len(records) > 0; n++ {
+			rest, err := writeShard(w, fmt.Sprintf("%s-%d", name, n), records)
+			if err != nil {
+				return err
+			}
+			records = rest
+		}
+		return nil
+	})
+}
+
+// timeParts measures how long workers take to write rows to the folder dir, which it makes and
+// removes. write writes a part of the rows to files whose names begin with name.
+func timeParts[T any](dir string, rows []T, workers int, write func(name string, part []T) error) (did experiment.Execution, err error) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		return did, err
 	}
@@ -132,58 +149,53 @@ func (b *formatsBench) write(_ context.Context, f report.Format) (did experiment
 		return did, err
 	}
 	start := time.Now()
-	var stored, rows atomic.Int64
 	var g errgroup.Group
-	part := 0
-	for records := range slices.Chunk(b.records, (len(b.records)+b.workers-1)/b.workers) {
-		name := filepath.Join(dir, fmt.Sprint(part))
-		part++
-		g.Go(func() error {
-			w, err := report.NewShardWriter(f, "lake-production", formatColumns, report.Limits{})
-			if err != nil {
-				return err
-			}
-			for n := 0; len(records) > 0; n++ {
-				rest, shard, err := writeShard(w, fmt.Sprintf("%s-%d", name, n), records)
-				if err != nil {
-					return err
-				}
-				records = rest
-				stored.Add(shard.Size)
-				rows.Add(shard.Rows)
-			}
-			return nil
-		})
+	n := 0
+	for part := range slices.Chunk(rows, (len(rows)+workers-1)/workers) {
+		name := filepath.Join(dir, fmt.Sprint(n))
+		n++
+		g.Go(func() error { return write(name, part) })
 	}
 	if err := g.Wait(); err != nil {
 		return did, err
 	}
-	did.Took = time.Since(start)
+	did.Took, did.Rows = time.Since(start), len(rows)
 	after, err := measure.Self()
 	if err != nil {
 		return did, err
 	}
-	did.CPU, did.Stored, did.Rows = after-before, stored.Load(), int(rows.Load())
+	did.CPU = after - before
+	files, err := os.ReadDir(dir)
+	if err != nil {
+		return did, err
+	}
+	for _, f := range files {
+		info, err := f.Info()
+		if err != nil {
+			return did, err
+		}
+		did.Stored += info.Size()
+	}
 	return did, os.RemoveAll(dir)
 }
 
 // writeShard writes a shard of the first records and returns the rest.
-func writeShard(w *report.ShardWriter, name string, records []stocktake.Record) (rest []stocktake.Record, shard report.Shard, err error) {
+func writeShard(w *report.ShardWriter, name string, records []stocktake.Record) (rest []stocktake.Record, err error) {
 	f, err := os.Create(name)
 	if err != nil {
-		return nil, shard, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
 	if err := w.Begin(f); err != nil {
-		return nil, shard, err
+		return nil, err
 	}
 	for len(records) > 0 && !w.Full() {
 		n, err := w.Write(records[:min(512, len(records))])
 		if err != nil {
-			return nil, shard, err
+			return nil, err
 		}
 		records = records[n:]
 	}
-	shard, err = w.End()
-	return records, shard, err
+	_, err = w.End()
+	return records, err
 }

@@ -7,15 +7,12 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"time"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/compress"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/bench/internal/experiment"
-	"github.com/stocktake/stocktake/bench/internal/measure"
 )
 
 // A parquetGoRow is a row as the plain writer of parquet-go takes it, with the
@@ -63,40 +60,10 @@ func (b *formatsBench) parquetGo(ours *experiment.Entrant) (entrants []*experime
 	return entrants
 }
 
-func (b *formatsBench) writeParquetGo(rows []parquetGoRow, codec compress.Codec) (did experiment.Execution, err error) {
-	dir := filepath.Join(b.Work, "parquet-go")
-	if err := os.Mkdir(dir, 0o755); err != nil {
-		return did, err
-	}
-	before, err := measure.Self()
-	if err != nil {
-		return did, err
-	}
-	start := time.Now()
-	var g errgroup.Group
-	var names []string
-	for part := range slices.Chunk(rows, (len(rows)+b.workers-1)/b.workers) {
-		name := filepath.Join(dir, fmt.Sprint(len(names)))
-		names = append(names, name)
-		g.Go(func() error { return writeParquetGoFile(name, part, codec) })
-	}
-	if err := g.Wait(); err != nil {
-		return did, err
-	}
-	did.Took, did.Rows = time.Since(start), len(rows)
-	after, err := measure.Self()
-	if err != nil {
-		return did, err
-	}
-	did.CPU = after - before
-	for _, name := range names {
-		info, err := os.Stat(name)
-		if err != nil {
-			return did, err
-		}
-		did.Stored += info.Size()
-	}
-	return did, os.RemoveAll(dir)
+func (b *formatsBench) writeParquetGo(rows []parquetGoRow, codec compress.Codec) (experiment.Execution, error) {
+	return timeParts(filepath.Join(b.Work, "parquet-go"), rows, b.workers, func(name string, part []parquetGoRow) error {
+		return writeParquetGoFile(name, part, codec)
+	})
 }
 
 func writeParquetGoFile(name string, rows []parquetGoRow, codec compress.Codec) (err error) {
