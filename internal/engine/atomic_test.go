@@ -27,13 +27,7 @@ func TestRunIsAllOrNothing(t *testing.T) {
 			store := newStore(objects)
 			dst := store.Bucket("reports")
 			var op string
-			f := &faults{on: func(i int, name string) fault {
-				if i == n {
-					op = name
-					return kind
-				}
-				return none
-			}}
+			f := faultAt(n, kind, &op)
 			result, err := engine.Run(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, newJob(), small)
 			t.Run(fmt.Sprintf("%d/%d %s", kind, n, op), func(t *testing.T) {
 				if err == nil {

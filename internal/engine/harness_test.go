@@ -124,6 +124,17 @@ type faults struct {
 	names []string
 }
 
+// faultAt returns faults with one fault, of the n-th operation, whose name it stores in op.
+func faultAt(n int, kind fault, op *string) *faults {
+	return &faults{on: func(i int, name string) fault {
+		if i == n {
+			*op = name
+			return kind
+		}
+		return none
+	}}
+}
+
 // fault is the fault of an operation.
 type fault int
 

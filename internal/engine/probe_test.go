@@ -29,13 +29,7 @@ func TestProbeTellsWhatFails(t *testing.T) {
 		for n := 1; ; n++ {
 			dst := newStore(1).Bucket("reports")
 			var op string
-			f := &faults{on: func(i int, name string) fault {
-				if i == n {
-					op = name
-					return kind
-				}
-				return none
-			}}
+			f := faultAt(n, kind, &op)
 			err := engine.Probe(t.Context(), faultySource{newStore(1), f}, faultyDestination{dst, f}, newJob())
 			if op == "" {
 				break

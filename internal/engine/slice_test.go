@@ -203,13 +203,7 @@ func TestScanSliceIsAllOrNothing(t *testing.T) {
 		store := newStore(objects)
 		dst := store.Bucket("reports")
 		var op string
-		f := &faults{on: func(i int, name string) fault {
-			if i == n {
-				op = name
-				return fails
-			}
-			return none
-		}}
+		f := faultAt(n, fails, &op)
 		r, err := engine.ScanSlice(t.Context(), faultySource{store, f}, faultyDestination{dst, f}, newJob(), engine.Slice{}, small)
 		if err != nil {
 			checkNothing(t, dst)

@@ -139,7 +139,7 @@ func TestRunTogetherWithoutPages(t *testing.T) {
 	}
 }
 
-// membersThatEnd returns three runs, the second or all of which are ended after a while, and
+// membersThatEnd returns three runs, the second or all of which end after a while, and
 // the time after which each has ended.
 func membersThatEnd(t *testing.T, dst engine.Destination, job engine.Job, when time.Duration, all bool) (members []engine.Member, ended []time.Duration) {
 	begin := time.Now()

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/stocktake/stocktake/interop/internal/suite"
 )
 
 // Status is how a test ended.
@@ -75,7 +77,7 @@ func (r *Runner) one(ctx context.Context, test, prefix string) Result {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, r.Binary, "-test.run=^"+test+"$", "-test.v", "-test.count=1")
 	cmd.Dir = r.Dir
-	cmd.Env = append(withoutProxies(os.Environ()),
+	cmd.Env = append(suite.WithoutProxies(os.Environ()),
 		"OSS_TEST_REGION="+r.Env.Region,
 		"OSS_TEST_ENDPOINT="+r.Env.Endpoint,
 		"OSS_TEST_ACCESS_KEY_ID="+r.Env.AccessKeyID,
@@ -119,16 +121,4 @@ func verdict(test, output string) Status {
 		}
 	}
 	return Fail
-}
-
-// withoutProxies drops proxy settings: on a stage no proxy can be reached.
-func withoutProxies(env []string) []string {
-	var kept []string
-	for _, e := range env {
-		name, _, _ := strings.Cut(e, "=")
-		if !strings.HasSuffix(strings.ToLower(name), "_proxy") {
-			kept = append(kept, e)
-		}
-	}
-	return kept
 }
