@@ -310,8 +310,8 @@ func TestOrderOfChecks(t *testing.T) {
 	}
 }
 
-// Only who puts a configuration is told that a bound of 0 is none: OSS itself
-// may write it.
+// Parse reads a bound of 0 as no bound, because OSS itself may write it. Only a caller who puts
+// a configuration gets an error for it.
 func TestParseReadsZeroBoundsAsNone(t *testing.T) {
 	zeros := strings.NewReplacer("1637883649", "0", "1638347592", "0", ">1024<", ">0<", "1048576", "0").Replace(goodXML)
 	c, err := inventoryxml.Parse([]byte(zeros))

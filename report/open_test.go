@@ -75,7 +75,7 @@ func TestOpen(t *testing.T) {
 	key := directory + report.ManifestName
 	dst.Write(key, []byte(`{"version":1}`))
 	if _, err := report.Open(t.Context(), dst, key); err == nil {
-		t.Error("a manifest that is none: no error")
+		t.Error("an invalid manifest: no error")
 	}
 	// The example of the specification, which has no summary, and an older name
 	// of a column.

@@ -18,7 +18,7 @@ import (
 
 // Minute measures many configurations of small buckets that are due at the
 // same minute, made by several processes that share PostgreSQL, one of which may be
-// killed in the midst.
+// killed during the runs.
 func Minute(ctx context.Context, args []string) error {
 	b := minuteBench{Experiment: experiment.New("minute", "folder for reports and databases, which are removed in the end")}
 	configurations := experiment.Set(b.Flags, "configurations", "1000", "enabled configurations", experiment.AtLeast(1))

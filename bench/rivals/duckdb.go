@@ -90,7 +90,7 @@ func (d *duckdb) ways() []*way {
 	return ways
 }
 
-// A formatWay is a way of exporting that is held against one of our formats.
+// A formatWay is a way of exporting that is compared with one of our formats.
 type formatWay struct {
 	experiment.Entrant
 	format string

@@ -109,7 +109,7 @@ type database interface {
 // A way is one of exporting.
 type way struct {
 	experiment.Entrant
-	single bool // of one session or thread: held against a run of one worker too
+	single bool // of one session or thread: also compared with a run of one worker
 }
 
 // ours returns runs of as many workers as there are cores, and of one. Each has a

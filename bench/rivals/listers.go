@@ -63,7 +63,7 @@ func others(text string) ([]peers.Peer, error) {
 	named, err := peers.Named(text)
 	for _, p := range named {
 		if p.Name == peers.All[0].Name {
-			return nil, fmt.Errorf("%s is what they are held against", p.Name)
+			return nil, fmt.Errorf("%s is always measured: leave it out of -peers", p.Name)
 		}
 	}
 	return named, err

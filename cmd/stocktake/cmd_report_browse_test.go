@@ -264,7 +264,7 @@ func TestBrowseResizes(t *testing.T) {
 	term.quits("q")
 }
 
-// A key that is typed at a terminal that is none is not waited for.
+// If the input is not a terminal, no key is waited for.
 func TestBrowseNeedsATerminal(t *testing.T) {
 	var out strings.Builder
 	if code := run(t.Context(), []string{"report", "browse", "."}, console{&out, &out}); code != exitUsage || !strings.Contains(out.String(), "needs a terminal") {

@@ -135,7 +135,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// The parser would take a character for a byte that is none.
+// The parser would take an invalid byte for a character.
 func TestArgumentsAreUTF8(t *testing.T) {
 	var out, errs strings.Builder
 	if code := run(t.Context(), []string{"inventory", "put", "-b", "photos", "-i", "\xff"}, console{&out, &errs}); code != exitUsage || !strings.Contains(errs.String(), "argument 6 is not UTF-8") {

@@ -49,7 +49,7 @@ func TestOtherVerbs(t *testing.T) {
 	}
 }
 
-// A variable of another verb is no error, and one of no verb is.
+// A variable of another verb is not an error, and an unknown variable is.
 func TestVariablesOfOtherVerbs(t *testing.T) {
 	t.Setenv("STOCKTAKE_REGION", "eu-1") // of the server and of connections
 	if code := run(t.Context(), []string{"version"}, console{io.Discard, io.Discard}); code != 0 {

@@ -130,7 +130,7 @@ func (v *visit) retryNotice() (*page, error) {
 	return v.backToNotices()
 }
 
-// dropNotice drops a notice for good.
+// dropNotice drops a notice permanently.
 func (v *visit) dropNotice() (*page, error) {
 	if err := v.admin.DropNotice(v.ctx, v.r.PostForm.Get("id")); err != nil {
 		return nil, err

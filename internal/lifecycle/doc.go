@@ -26,7 +26,7 @@
 //
 //   - The current version expires as DeleteObject without a version id would
 //     delete it: where versions are kept, it stays as a noncurrent one.
-//   - A noncurrent version, a delete marker too, is removed for good.
+//   - A noncurrent version, including a delete marker, is removed permanently.
 //   - A delete marker that is the only version of its key is removed if a rule
 //     has ExpiredObjectDeleteMarker; its age does not matter, and it has no
 //     tags and no size.

@@ -112,7 +112,7 @@ func newWorldWith(t *testing.T, clk *clock.Movable, client *http.Client, webhook
 	return w
 }
 
-// serve delivers until the function returned is called.
+// serve delivers notices until the returned function is called.
 func (w *world) serve() (stop func()) {
 	ctx, cancel := context.WithCancel(w.t.Context())
 	done := make(chan error)
@@ -237,7 +237,7 @@ func TestTriesAgainAndGivesUp(t *testing.T) {
 	}
 }
 
-// A test notice is of an event that the receiver need not subscribe to.
+// A receiver gets a test notice even if it does not subscribe to its event.
 func TestTryOfAReceiver(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
@@ -301,8 +301,8 @@ func TestGoneForGood(t *testing.T) {
 	}
 }
 
-// TestReceiverThatIsDown has one of two receivers down for long, with many notices.
-// The other one receives its notices, and in the end only dead notices are left.
+// TestReceiverThatIsDown has two receivers and many notices. One receiver is down for a long
+// time. The other one receives its notices, and in the end only dead notices are left.
 func TestReceiverThatIsDown(t *testing.T) {
 	clk := clock.NewFrozen(start)
 	r := newReceiver(t, clk)
@@ -355,7 +355,7 @@ func TestHookThatIsNoLongerConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.Notifier = webhooks
-	if err := w.Serve(t.Context()); err != nil { // has nothing to serve, and returns
+	if err := w.Serve(t.Context()); err != nil { // it has nothing to deliver, and returns
 		t.Fatal(err)
 	}
 	dead, err := w.Dead(t.Context(), "", 10)
@@ -397,8 +397,8 @@ func TestSignVector(t *testing.T) {
 	}
 }
 
-// TestNoticeOfAClockThatWasAhead delivers at once a notice that a clock that was
-// ahead has delayed for longer than any pause.
+// TestNoticeOfAClockThatWasAhead delivers a notice at once if it is due later than the longest
+// pause, because the clock was ahead when it was stored.
 func TestNoticeOfAClockThatWasAhead(t *testing.T) {
 	clk := clock.NewFrozen(time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC))
 	r := newReceiver(t, clk)

@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A Root is an account and a key that need no file. It gives access to an empty directory.
+// A Root is an account and a key that need no file. It allows access to an empty directory.
 type Root struct{ AccessKeyID, Secret, Account string }
 
 // Options tune a [Directory]. The zero value is development mode.

@@ -17,7 +17,7 @@ import (
 )
 
 // A DetailRequest is a request about one object for values that listings lack. The zero
-// value is no request.
+// value makes no request.
 type DetailRequest uint8
 
 // The requests for details.

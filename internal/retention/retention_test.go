@@ -81,7 +81,7 @@ func openCatalog(t testing.TB) *sqlite.Catalog {
 	return c
 }
 
-// run makes a report, of two shards, and returns its manifest.
+// run makes a report with two shards, and returns its manifest.
 func (w *world) run() string {
 	w.t.Helper()
 	w.runs++
@@ -117,8 +117,7 @@ func (w *world) keys(part string) (keys []string) {
 	return keys
 }
 
-// complete checks that each manifest's shards are there, and that there are no
-// others.
+// complete checks that the shards of each manifest exist, and that there are no others.
 func (w *world) complete() {
 	w.t.Helper()
 	shards := w.keys("/data/")
@@ -146,14 +145,14 @@ func (w *world) complete() {
 func TestKeepsWhatTheRuleSays(t *testing.T) {
 	for _, tt := range []struct {
 		rule stocktake.Retention
-		want []int // of ten reports, a day apart, the last just made
+		want []int // of ten reports, a day apart; the newest was just made
 	}{
 		{stocktake.Retention{}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{stocktake.Retention{Reports: 1}, []int{9}},
 		{stocktake.Retention{Reports: 3}, []int{7, 8, 9}},
 		{stocktake.Retention{Reports: 100}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}},
 		{stocktake.Retention{Days: 2}, []int{7, 8, 9}},
-		{stocktake.Retention{Days: inventory.MaxRetention}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}, // more than a time.Duration holds
+		{stocktake.Retention{Days: inventory.MaxRetention}, []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}}, // longer than the longest time.Duration
 		{stocktake.Retention{Days: 5, Reports: 2}, []int{4, 5, 6, 7, 8, 9}},
 		{stocktake.Retention{Days: 1, Reports: 4}, []int{6, 7, 8, 9}},
 	} {
@@ -180,7 +179,7 @@ func TestKeepsWhatTheRuleSays(t *testing.T) {
 	}
 }
 
-// filesOfReport is how many files of a report are not shards.
+// filesOfReport is the number of files of a report that are not shards.
 const filesOfReport = 4
 
 func TestTheNewestStaysHoweverOld(t *testing.T) {
@@ -194,8 +193,8 @@ func TestTheNewestStaysHoweverOld(t *testing.T) {
 	}
 }
 
-// TestReportsFromTheFuture has a clock that was ahead for a while: the reports of
-// that time neither go nor push out the ones that are made now.
+// TestReportsFromTheFuture lets the clock be ahead for a while: the reports of that time are
+// not removed, and do not count when newer reports are.
 func TestReportsFromTheFuture(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	w.entry.Retention = stocktake.Retention{Reports: 2}
@@ -228,7 +227,7 @@ func TestReportsFromTheFuture(t *testing.T) {
 	}
 }
 
-// TestTheReportJustMadeStays tidies after a run whose report is the oldest.
+// TestTheReportJustMadeStays removes reports after a run whose report is the oldest.
 func TestTheReportJustMadeStays(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	now := w.now
@@ -245,7 +244,7 @@ func TestTheReportJustMadeStays(t *testing.T) {
 	}
 }
 
-// TestReportsOfOthersStay finds reports of other configurations in the folder.
+// TestReportsOfOthersStay puts reports of other configurations in the folder.
 func TestReportsOfOthersStay(t *testing.T) {
 	w := newWorld(t, openCatalog(t))
 	bucket := w.stores.Bucket("reports")
@@ -368,7 +367,7 @@ func TestStraysGoAfterTheGraceTime(t *testing.T) {
 		}
 		return n
 	}
-	w.removeReports(false) // nothing is suspect: no search is made
+	w.removeReports(false) // no file is suspect, so none is searched for
 	w.now = w.now.Add(48 * time.Hour)
 	w.removeReports(true) // found
 	if has(strays) != len(strays) {
@@ -428,8 +427,8 @@ func (f failing) Remove(ctx context.Context, key string) error {
 	return f.Destination.Remove(ctx, key)
 }
 
-// TestEachOperationFailsOnce stops a pass at each of its operations: no remaining
-// report is ever incomplete, and the following passes finish the work.
+// TestEachOperationFailsOnce stops a pass at each of its operations: no remaining report is
+// ever incomplete, and the following passes complete the removal.
 func TestEachOperationFailsOnce(t *testing.T) {
 	for n := int32(1); ; n++ {
 		w := newWorld(t, openCatalog(t))
@@ -453,7 +452,7 @@ func TestEachOperationFailsOnce(t *testing.T) {
 		}
 		w.remover.Stores = w.stores
 		for range 2 {
-			w.removeReports(true) // the service says so after a run that ended badly
+			w.removeReports(true) // the service reports so after a run that failed
 			w.now = w.now.Add(24 * time.Hour)
 		}
 		w.complete()

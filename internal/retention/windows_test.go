@@ -27,14 +27,14 @@ func (w *world) window(start time.Time, configuration string) string {
 		Files: []stocktake.ManifestFile{{Key: dir + "data/a_0.csv", MD5: strings.Repeat("A", 32)}},
 	}
 	dst.Write(dir+"data/a_0.csv", nil)
-	dst.Write(dir+"data/b_0.csv", nil) // as a lost attempt would leave it
+	dst.Write(dir+"data/b_0.csv", nil) // as a lost attempt leaves it
 	dst.Write(dir+report.SummaryName, fmt.Appendf(nil, `{"version":1,"bucket":"photos","configuration":%q,"end":%q,"window":{}}`,
 		configuration, start.Add(10*time.Minute).Format(time.RFC3339)))
 	dst.Write(dir+report.ManifestName, m.AppendJSON(nil))
 	return dir
 }
 
-// filesOfWindow is how many files window writes.
+// filesOfWindow is the number of files that window writes.
 const filesOfWindow = 4
 
 // TestWindowsGoWithTheirReports keeps the windows that follow the oldest kept full

@@ -14,8 +14,8 @@ import (
 	"github.com/stocktake/stocktake/internal/logs"
 )
 
-// What the account has done below /-/ has a line in the audit log; what was refused
-// and what was read has none.
+// Each change by the account below /-/ has a line in the audit log. Refused requests and reads
+// have none.
 func TestAuditOfAdministration(t *testing.T) {
 	dir := t.TempDir()
 	path, copied := filepath.Join(dir, "audit.log"), filepath.Join(dir, "copy")

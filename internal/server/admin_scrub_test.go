@@ -19,7 +19,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store"
 )
 
-// storedFolder is a data folder of so many objects, each in a file of its own.
+// storedFolder makes a data folder of n objects, each in a file of its own.
 func storedFolder(t *testing.T, objects int) string {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "data")
@@ -42,7 +42,7 @@ func storedFolder(t *testing.T, objects int) string {
 	return dir
 }
 
-// damagedFolder is a storedFolder all of whose files are cut.
+// damagedFolder makes a storedFolder and truncates all its files.
 func damagedFolder(t *testing.T, objects int) string {
 	t.Helper()
 	dir := storedFolder(t, objects)
@@ -80,7 +80,7 @@ func serveFolder(t *testing.T, cfg Config) *client.Admin {
 	return admin
 }
 
-// refusal is the status of an error that is a refusal by the server.
+// refusal returns the status of an error if it is a refusal by the server.
 func refusal(err error) int {
 	if refused, ok := errors.AsType[*client.AdminError](err); ok {
 		return refused.StatusCode
@@ -88,8 +88,8 @@ func refusal(err error) int {
 	return 0
 }
 
-// A scrub that is asked for finds all that is damaged, more than the 100 of an answer,
-// also in a server that never scrubs by itself.
+// A requested scrub finds all damaged objects, even more than the 100 of one answer, also in a
+// server that does not scrub on its own.
 func TestScrubOnDemand(t *testing.T) {
 	const objects = 201 // an answer has 100
 	admin := serveFolder(t, Config{Data: damagedFolder(t, objects), ScrubRate: -1})
@@ -115,8 +115,8 @@ func TestScrubOnDemand(t *testing.T) {
 	}
 }
 
-// A scrub continues without those who watch it, and is watched by those who come
-// later. It ends with the server.
+// A scrub continues when its clients disconnect, and others can watch it later. It ends with
+// the server.
 func TestScrubIsWatched(t *testing.T) {
 	admin := serveFolder(t, Config{Data: storedFolder(t, 1)})
 	watch := func(opts client.ScrubOptions) error {
@@ -139,8 +139,8 @@ func TestScrubIsWatched(t *testing.T) {
 	}
 }
 
-// What a request for a scrub or about one says has to be of its form; nothing
-// begins otherwise. The client cannot send such requests.
+// Invalid parameters of a request about a scrub are refused, and no scrub begins. The client
+// cannot send such requests.
 func TestScrubRefusesBadRequests(t *testing.T) {
 	const (
 		scrubRate    = "rate is a number of bytes a second, at least 0"

@@ -20,8 +20,8 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// ofClasses is an S3 service with one bucket, which has an object of each class. The
-// key of each begins with its class.
+// ofClasses is an S3 service with one bucket, which has an object of each class. Each key
+// begins with the class.
 func ofClasses(classes ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
@@ -40,8 +40,8 @@ func ofClasses(classes ...string) http.HandlerFunc {
 	}
 }
 
-// The classes of an S3 store keep their names in filter, rows, summary and
-// roll-up, in each format; the embedded store does not take them.
+// The classes of an S3 store keep their names in filter, rows, summary and roll-up, in each
+// format. The embedded store refuses them.
 func TestClassesOfS3(t *testing.T) {
 	far := httptest.NewServer(ofClasses("STANDARD", "GLACIER_IR", "ONEZONE_IA", "DEEP_ARCHIVE", "COLD.of-ours"))
 	t.Cleanup(far.Close)
@@ -121,8 +121,8 @@ func TestClassesOfS3(t *testing.T) {
 	}
 }
 
-// The destination of a configuration may be a bucket of an S3 store that has the
-// name only S3 allows. The embedded store has no such buckets.
+// The destination of a configuration may be a bucket of an S3 store whose name only S3 allows.
+// The embedded store cannot have such buckets.
 func TestDestinationWithDots(t *testing.T) {
 	var mu sync.Mutex
 	files := map[string][]byte{}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// Each value is refused with the name of its setting, before anything is made.
+// Each illegal value is refused with the name of its setting, before anything is created.
 func TestConfigRefuses(t *testing.T) {
 	for _, tt := range []struct {
 		setting, text string
@@ -105,7 +105,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 		t.Error("a data folder was made")
 	}
 
-	// A failure inside of the folder: the catalog cannot be opened.
+	// A failure inside the folder: the catalog cannot be opened.
 	cfg.Listen = "127.0.0.1:0"
 	if err := os.MkdirAll(Folder(cfg.Data).Catalog(), 0o700); err != nil {
 		t.Fatal(err)
@@ -132,7 +132,7 @@ func TestFailedStartLeavesNothing(t *testing.T) {
 	}
 }
 
-// The zero value is what the command line shows as defaults.
+// The command line shows the zero value as defaults.
 func TestConfigDefaults(t *testing.T) {
 	cfg := Config{Data: "x"}.withDefaults()
 	if err := cfg.Validate(); err != nil {

@@ -21,7 +21,8 @@ import (
 
 var masterKey = []byte("0123456789abcdef0123456789abcdef")
 
-// shared has servers keep their configurations in one database.
+// shared returns a change of settings that makes servers keep their configurations in one
+// database.
 func shared(address string) stocktaketest.Option {
 	return func(c *server.Config) {
 		c.Database, c.Migrate, c.Seed, c.ClockControl = address, true, "", false
@@ -30,8 +31,8 @@ func shared(address string) stocktaketest.Option {
 	}
 }
 
-// Two servers on one database are one service: each answers for the
-// configurations that the other one was given, and sees its runs.
+// Two servers on one database form one service: each returns the configurations that were put
+// at the other one, and sees its runs.
 func TestDatabase(t *testing.T) {
 	pg := testpostgres.Start(t)
 	address := pg.Database(t)
@@ -72,8 +73,8 @@ func TestDatabase(t *testing.T) {
 	}
 }
 
-// A server refuses a database whose tables are not those of its version, settings
-// that could not work with one, and shows no password.
+// A server refuses a database with tables of another version and settings that do not work with
+// a database. It shows no password.
 func TestDatabaseRefused(t *testing.T) {
 	key := server.AccessKey{ID: "LTAIshared", Secret: "the secret of all"}
 	for name, cfg := range map[string]server.Config{
@@ -108,7 +109,7 @@ func TestDatabaseRefused(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A migration with which this version cannot work ends a server that runs.
+	// A migration that this version cannot work with ends a running server.
 	conn, err := pgx.Connect(t.Context(), cfg.Database)
 	if err != nil {
 		t.Fatal(err)
@@ -122,8 +123,8 @@ func TestDatabaseRefused(t *testing.T) {
 	}
 }
 
-// A server says at its start, and later in its readiness, that the database has too
-// few connections for it, and what to correct.
+// A server reports at its start, and later in its readiness, that the database has too few
+// connections for it, and how to correct that.
 func TestDatabaseWithFewConnections(t *testing.T) {
 	pg := testpostgres.Start(t)
 	address := pg.Database(t)

@@ -8,8 +8,7 @@ import (
 	"testing"
 )
 
-// A data folder that cannot be written is refused as such, before the parts in it
-// are opened.
+// A read-only data folder is refused with that reason, before its parts are opened.
 func TestFolderIsWritable(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("there may be no folder that root cannot write")

@@ -17,8 +17,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testserver"
 )
 
-// A certificate that was replaced is served after Reload; one that cannot be read
-// leaves the old one in force.
+// A replaced certificate is served after Reload. If the new one cannot be read, the old one
+// stays in force.
 func TestReloadCertificate(t *testing.T) {
 	dir := t.TempDir()
 	chain, key := filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
@@ -89,8 +89,8 @@ func TestReloadCertificate(t *testing.T) {
 	}
 }
 
-// The second server of a machine starts without a console, unless its address was
-// asked for.
+// The second server of a machine starts without a console, unless the address of the console
+// was set.
 func TestConsoleWhereItsAddressIsInUse(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

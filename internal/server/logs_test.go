@@ -25,8 +25,8 @@ import (
 
 type line map[string]any
 
-// linesOf waits until a log in JSON has lines that enough says are enough: lines of the
-// access log are written after the answer.
+// linesOf waits until a log in JSON has enough lines, because lines of the access log are
+// written after the answer.
 func linesOf(t *testing.T, path string, enough func([]line) bool) (all []line) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); ; {
@@ -72,7 +72,7 @@ func find(all []line, want line) line {
 	return all[i]
 }
 
-// get sends a request as it is.
+// get sends a request unchanged.
 func get(t *testing.T, method, url string) (status int, id string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), method, url, nil)
@@ -90,8 +90,8 @@ func get(t *testing.T, method, url string) (status int, id string) {
 	return resp.StatusCode, resp.Header.Get("x-oss-request-id")
 }
 
-// The access log names who did what, and holds nothing that a request could be made
-// again with.
+// The access log states who did what, and contains nothing with which a request could be
+// repeated.
 func TestAccessLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"), withLogs(path, ""))
@@ -140,8 +140,8 @@ func TestAccessLog(t *testing.T) {
 	}
 }
 
-// Every change of a bucket and of a configuration leaves one line that says who made it,
-// from which state and into which.
+// Every change of a bucket or a configuration has one line that states who made it, and the
+// state before and after.
 func TestAuditLog(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "audit.log")
 	s := stocktaketest.New(t, stocktaketest.WithBuckets("reports"), withLogs("", path))
@@ -198,8 +198,8 @@ func TestAuditLog(t *testing.T) {
 	}
 }
 
-// The pages of the console are in the access log: which, who looked, and what the page
-// asked of the API. A link that signs in does not work from there.
+// The access log states which pages of the console were requested, by whom, and which requests
+// they made to the API. A sign-in link in the log does not work.
 func TestAccessLogOfTheConsole(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "access.log")
 	s := serve(t, server.Config{
@@ -246,7 +246,7 @@ func TestAccessLogOfTheConsole(t *testing.T) {
 	}
 }
 
-// On a full disk requests are answered, and lines are counted that the logs have lost.
+// On a full disk requests are answered, and the lines that the logs have lost are counted.
 func TestLogsOnAFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {
 		t.Skip("this system has no /dev/full")

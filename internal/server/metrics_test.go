@@ -18,7 +18,7 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// scrape gets a path of a server with a bearer token; an empty one means none.
+// scrape gets a path of a server with a bearer token; an empty token sends none.
 func scrape(t *testing.T, url, token string) (status int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
@@ -49,8 +49,8 @@ func families(t *testing.T, text, pattern string) (names []string) {
 	return slices.Compact(names)
 }
 
-// TestMetricsAreDocumented compares what a server serves whose parts have all done
-// something with docs/metrics.md: a metric that is missing in either fails by name.
+// TestMetricsAreDocumented compares the metrics of a server, all of whose parts have been used,
+// with docs/metrics.md. It names a metric that is missing in either.
 func TestMetricsAreDocumented(t *testing.T) {
 	far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-photos", "lake-reports"))
 	put(t, far, "lake-photos", "a", "b")
@@ -92,8 +92,8 @@ func TestMetricsAreDocumented(t *testing.T) {
 			t.Errorf("%s is served and not documented", name)
 		}
 	}
-	// Such are not there before one has happened, or only where servers share a database
-	// or speak TLS.
+	// Metrics of events that have not happened, and of databases and TLS, which this server
+	// does not use.
 	rare := []string{"stocktake_tls_certificate_expiry_timestamp_seconds", "stocktake_runs_ended_late_total", "stocktake_machine_slices_max", "stocktake_accounts_age_seconds", "stocktake_accounts_settings_differ", "stocktake_accounts_version"}
 	for _, name := range documented {
 		if !slices.Contains(served, name) && !slices.Contains(rare, name) {
@@ -118,7 +118,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 }
 
-// The names of buckets are told to those who may read the metrics.
+// Only callers who may read the metrics see the names of buckets.
 func TestMetricsHideNames(t *testing.T) {
 	s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"))
 	put(t, s, "photos", "cat")
@@ -163,7 +163,7 @@ func TestMetricsToken(t *testing.T) {
 	if status, _ := scrape(t, s.MetricsURL(), "second-second-second"); status != 200 {
 		t.Errorf("the new token: status %d", status)
 	}
-	write("") // what cannot be read stays in force
+	write("") // if the new one cannot be read, the old one stays in force
 	if err := s.Reload(); err == nil {
 		t.Error("an empty token was read")
 	}
@@ -172,8 +172,8 @@ func TestMetricsToken(t *testing.T) {
 	}
 }
 
-// With an address of their own the metrics are nowhere else, and only what belongs
-// there is on it.
+// With a listener of their own, the metrics are not on other listeners, and that listener has
+// no other paths.
 func TestMetricsListener(t *testing.T) {
 	s := serve(t, server.Config{Data: t.TempDir(), Listen: "127.0.0.1:0", MetricsListen: "127.0.0.1:0", Log: slog.New(slog.DiscardHandler)})
 	own := strings.TrimSuffix(s.MetricsURL(), "/-/metrics")

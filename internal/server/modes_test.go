@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestDataIsPrivate holds that in a data folder that others may enter nothing
-// can be read by them.
+// TestDataIsPrivate checks that other users cannot read files in a data folder that they may
+// enter.
 func TestDataIsPrivate(t *testing.T) {
 	dir := t.TempDir()
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -35,7 +35,7 @@ func TestDataIsPrivate(t *testing.T) {
 			t.Errorf("%s: %v", path, info.Mode())
 		}
 		if d.IsDir() {
-			return fs.SkipDir // what is in it cannot be reached
+			return fs.SkipDir // its content cannot be reached
 		}
 		return nil
 	})

@@ -16,8 +16,8 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// A server that only answers requests leaves runs to one that makes them, which
-// answers no requests but those about itself.
+// A server with only the role api leaves runs to a worker. The worker answers only requests
+// about itself.
 func TestRoles(t *testing.T) {
 	pg := testpostgres.Start(t)
 	far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-photos", "lake-reports"))
@@ -28,7 +28,7 @@ func TestRoles(t *testing.T) {
 		t.Fatal(err)
 	}
 	work, err := api.Inventories().Work(t.Context(), "lake-photos", "")
-	for err == nil && len(work.Machines) == 0 { // it has not said yet that it is there
+	for err == nil && len(work.Machines) == 0 { // it has not registered yet
 		time.Sleep(time.Millisecond)
 		work, err = api.Inventories().Work(t.Context(), "lake-photos", "")
 	}

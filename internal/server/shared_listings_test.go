@@ -15,7 +15,7 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// heldStore is a far store that answers listings once they are let through.
+// heldStore is a distant store that holds its answers to listings until they are released.
 type heldStore struct {
 	farstore.Store
 	open chan struct{}
@@ -58,7 +58,7 @@ func TestSharedListings(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	// One of those that wait is cancelled, and goes at once.
+	// One of the waiting runs is cancelled, and ends at once.
 	dropped := configuration(near, "dropped", "reports")
 	if err := c.Put(t.Context(), "lake-photos", dropped); err != nil {
 		t.Fatal(err)

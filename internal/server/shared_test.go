@@ -30,14 +30,14 @@ import (
 
 const account = server.DefaultAccount
 
-// of has a server use a database, and nothing of its own.
+// of makes a server use a database, and no files for what the database can keep.
 func of(address string) stocktaketest.Option {
 	return func(c *server.Config) {
 		c.Database, c.Migrate, c.Seed, c.ClockControl, c.MasterKey = address, true, "", false, masterKey
 	}
 }
 
-// opened is what commands do.
+// opened opens the accounts and keys of a database as commands do.
 func opened(t *testing.T, address string) (*server.Shared, *ram.Directory) {
 	t.Helper()
 	shared, err := server.OpenShared(t.Context(), address, masterKey, "tester@test")
@@ -56,8 +56,7 @@ func opened(t *testing.T, address string) (*server.Shared, *ram.Directory) {
 	return shared, d
 }
 
-// following waits until so many servers say which accounts they have. One that does not
-// yet is not waited for.
+// following waits until n servers have reported which accounts they use.
 func following(t *testing.T, address string, servers int) {
 	t.Helper()
 	cfg, err := postgres.Parse(address)
@@ -76,7 +75,7 @@ func following(t *testing.T, address string, servers int) {
 	}
 }
 
-// settled waits until all servers have the last change in force.
+// settled waits until the last change is in force on all servers.
 func settled(t *testing.T, shared *server.Shared) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; {
@@ -90,7 +89,7 @@ func settled(t *testing.T, shared *server.Shared) {
 	}
 }
 
-// status asks a server for its buckets with a key and returns how it answers.
+// status requests the buckets of a server with a key and returns the status of the answer.
 func status(t *testing.T, s *stocktaketest.Server, k signature.Credentials) (int, string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "GET", s.Endpoint+"/", nil)
@@ -111,7 +110,7 @@ func status(t *testing.T, s *stocktaketest.Server, k signature.Credentials) (int
 	return resp.StatusCode, string(body)
 }
 
-// assume calls AssumeRole of a server.
+// assume calls AssumeRole on a server.
 func assume(t *testing.T, s *stocktaketest.Server, k signature.Credentials, role string) (signature.Credentials, string) {
 	t.Helper()
 	form := url.Values{"Action": {"AssumeRole"}, "Version": {"2015-04-01"}, "Format": {"JSON"}, "RoleArn": {role}, "RoleSessionName": {"session"}}
@@ -134,8 +133,8 @@ func assume(t *testing.T, s *stocktaketest.Server, k signature.Credentials, role
 	return signature.Credentials{ID: c.AccessKeyId, Secret: c.AccessKeySecret, Token: c.SecurityToken}, string(body)
 }
 
-// What is made at one server, or by a command, counts on all servers: keys, policies,
-// roles, temporary keys, and that a key was revoked.
+// Changes made on one server, or by a command, are in force on all servers: keys, policies,
+// roles, temporary keys, and the revocation of a key.
 func TestSharedAccounts(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	a := stocktaketest.New(t, of(address))
@@ -207,9 +206,9 @@ func TestSharedAccounts(t *testing.T) {
 	both("a deleted key", alice, 403, "InvalidAccessKeyId")
 }
 
-// While the database is stopped, accounts stay in force for the time of the settings;
-// then every key but the root key is refused with an error that clients retry. When the
-// database is back, so are they.
+// While the database is stopped, accounts stay in force for the time in the settings. Then
+// every key except the root key is refused with an error that clients retry. When the database
+// is back, all keys are valid again.
 func TestSharedAccountsWithoutDatabase(t *testing.T) {
 	pg := testpostgres.Start(t)
 	address := pg.Database(t)
@@ -257,8 +256,8 @@ func TestSharedAccountsWithoutDatabase(t *testing.T) {
 	}
 }
 
-// Of six servers that start at once on an empty database one makes the keys, and all
-// have the same.
+// If six servers start at once on an empty database, one of them creates the keys, and all use
+// the same.
 func TestSharedFirstStart(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	if err := server.Migrate(t.Context(), address, slog.New(slog.DiscardHandler)); err != nil {
@@ -304,8 +303,8 @@ func TestSharedFirstStart(t *testing.T) {
 	}
 }
 
-// A server with another master key, and one whose folder has accounts that nothing would
-// look at any more, are refused in words.
+// A server with another master key, and one whose folder has accounts that would be ignored,
+// are refused with an explanation.
 func TestSharedRefused(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	stocktaketest.New(t, of(address))
@@ -339,8 +338,8 @@ func TestSharedRefused(t *testing.T) {
 	}
 }
 
-// What a server on its own has made is carried over: accounts, the root key, encryption
-// keys, and what was encrypted with them can be read.
+// Import copies accounts, the root key and encryption keys of a single server, and its
+// encrypted data can be read afterwards.
 func TestCarriedOver(t *testing.T) {
 	address := testpostgres.Start(t).Database(t)
 	folder := server.Folder(filepath.Join(t.TempDir(), "data"))

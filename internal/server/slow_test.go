@@ -20,8 +20,8 @@ import (
 	"github.com/stocktake/stocktake/internal/testpipe"
 )
 
-// TestStrangersDoNotStay sends the paths outside the OSS API a part of a body,
-// or reads nothing of the answer: neither keeps a connection for ever.
+// TestStrangersDoNotStay sends only a part of a body to the paths outside the OSS API, or reads
+// no answer. Neither keeps a connection open for ever.
 func TestStrangersDoNotStay(t *testing.T) {
 	for _, request := range []string{
 		"GET /-/healthz HTTP/1.1\r\nHost: x\r\n",

@@ -20,7 +20,7 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// lake returns the settings of a store that is another Stocktake.
+// lake returns the settings of a store that is another Stocktake server.
 func lake(t *testing.T, far *stocktaketest.Server) foreign.Settings {
 	t.Helper()
 	key := filepath.Join(t.TempDir(), "key.yaml")
@@ -74,8 +74,7 @@ func firstRun(t *testing.T, s *stocktaketest.Server, bucket string, cfg stocktak
 	return run
 }
 
-// keysOf returns the keys of a report in a bucket of a server, and the source that
-// it names.
+// keysOf returns the keys of a report in a bucket of a server, and the source in its manifest.
 func keysOf(t *testing.T, s *stocktaketest.Server, bucket, manifest string) (source string, keys []string) {
 	t.Helper()
 	settings := lake(t, s)
@@ -96,8 +95,8 @@ func keysOf(t *testing.T, s *stocktaketest.Server, bucket, manifest string) (sou
 	return r.Manifest.SourceBucket, keys
 }
 
-// A server makes inventories of the buckets of another one, from there, to there,
-// and within it.
+// A server makes inventories of another server's buckets, with destinations in its own buckets
+// and in the other's.
 func TestStores(t *testing.T) {
 	far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-photos", "lake-reports", "logs", "hidden"))
 	near := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"), withStores(lake(t, far)))
@@ -166,8 +165,8 @@ func TestStores(t *testing.T) {
 	}
 }
 
-// A store that does not answer is a warning, and delays no caller; without it in the
-// settings its configurations are kept.
+// A store that does not answer causes a warning, and delays no caller. If it is removed from
+// the settings, its configurations are kept.
 func TestStoreAway(t *testing.T) {
 	settings := foreign.Settings{
 		Name: "lake", Kind: foreign.S3, Endpoint: "http://127.0.0.1:1", Credentials: lake(t, &stocktaketest.Server{AccessKeyID: "k", AccessKeySecret: "s"}).Credentials,
@@ -179,7 +178,7 @@ func TestStoreAway(t *testing.T) {
 		s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"), withStores(settings), on)
 		put(t, s, "photos", "a")
 		cfg := configuration(s, "daily", "reports")
-		cfg.IsEnabled = false // its run would take as long as it is tried again
+		cfg.IsEnabled = false // its run would be retried for too long
 		if err := s.Inventories().Put(t.Context(), "lake-photos", cfg); err != nil {
 			t.Fatal(err)
 		}
@@ -212,8 +211,7 @@ func TestStoreAway(t *testing.T) {
 	})
 }
 
-// Settings that can never be right refuse the start, and --check, before anything
-// is made.
+// Settings that can never be right refuse the start, and --check, before anything is created.
 func TestBadStores(t *testing.T) {
 	good := lake(t, &stocktaketest.Server{AccessKeyID: "k", AccessKeySecret: "s", Endpoint: "http://127.0.0.1:1", Region: "cn-hangzhou"})
 	for want, change := range map[string]func(*server.Config, *foreign.Settings){

@@ -21,8 +21,8 @@ import (
 	"github.com/stocktake/stocktake/stocktaketest"
 )
 
-// The spans of a run form one trace, which begins with the request that started it and
-// ends with the calls of the other store. They are read from what a collector gets.
+// The spans of a run form one trace, from the request that started it to the calls of the other
+// store. The test reads what a collector receives.
 func TestTraceFromRequestToStore(t *testing.T) {
 	var mu sync.Mutex
 	var spans []*trace.Span
@@ -48,7 +48,7 @@ func TestTraceFromRequestToStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	const id = "4bf92f3577b34da6a3ce929d0e0e4736"
-	t.Run("requests", func(t *testing.T) { // its servers have ended when it has, and so have all spans
+	t.Run("requests", func(t *testing.T) { // its servers have ended, and so have all spans
 		far := stocktaketest.New(t, stocktaketest.WithBuckets("lake-photos"))
 		put(t, far, "lake-photos", "a", "b")
 		s := stocktaketest.New(t, stocktaketest.WithBuckets("photos", "reports"), withStores(lake(t, far)), func(c *server.Config) { c.Tracer = tracer })

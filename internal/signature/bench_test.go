@@ -7,7 +7,7 @@ import (
 	"github.com/stocktake/stocktake/internal/signature"
 )
 
-// BenchmarkVerify is Parse and Verify of a GetObject as the Go SDK sends it.
+// BenchmarkVerify measures Parse and Verify of a GetObject as the Go SDK sends it.
 func BenchmarkVerify(b *testing.B) {
 	target := signature.Target{Bucket: "photos", Key: "2026/01/05/a picture of a cat.jpg"}
 	cred := signature.Credentials{ID: "LTAI5tExample", Secret: "a secret of thirty characters."}

@@ -18,7 +18,7 @@ import (
 
 var signed = time.Date(2026, 1, 5, 16, 0, 0, 0, time.UTC)
 
-// drawRequest makes any request a client may send.
+// drawRequest draws a request that a client may send.
 func drawRequest(t *rapid.T) (*http.Request, signature.Target) {
 	text := rapid.String()
 	target := signature.Target{Bucket: rapid.StringMatching("[a-z0-9-]{3,8}").Draw(t, "bucket"), Key: text.Draw(t, "key")}
@@ -44,7 +44,7 @@ func drawRequest(t *rapid.T) (*http.Request, signature.Target) {
 	}, target
 }
 
-// Signed as drawn, a request verifies; with any signed part changed, it does not.
+// A request verifies as it was signed, and does not verify if any signed part is changed.
 func TestEverySignedPartCounts(t *testing.T) { rapid.Check(t, everySignedPartCounts) }
 
 func FuzzEverySignedPartCounts(f *testing.F) { f.Fuzz(rapid.MakeFuzz(everySignedPartCounts)) }
@@ -127,7 +127,7 @@ func everySignedPartCounts(t *rapid.T) {
 	}
 }
 
-// We accept what the official SDK signs.
+// Requests that the official SDK signs are accepted.
 func TestAcceptsTheSDK(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		r, target := drawRequest(rt)
@@ -155,7 +155,7 @@ func TestAcceptsTheSDK(t *testing.T) {
 			AuthMethodQuery: presign, AdditionalHeaders: []string{"range"},
 		}
 		now := signed
-		if presign { // the SDK takes the time of expiry, and signs at the real time
+		if presign { // the SDK takes an absolute expiry, and signs at the real time
 			c.Time = time.Now().Add(time.Hour)
 			now = time.Now()
 		}
@@ -201,8 +201,7 @@ func FuzzNothingPasses(f *testing.F) {
 	})
 }
 
-// Unauthenticated clients cannot fill the cache of signing keys, and its bound
-// holds.
+// Unauthenticated clients cannot fill the cache of signing keys, and the cache is bounded.
 func TestKeyCacheIsBounded(t *testing.T) {
 	target := signature.Target{Bucket: "b"}
 	before := signature.CachedKeys()

@@ -317,7 +317,7 @@ func TestTime(t *testing.T) {
 	}
 }
 
-// Signatures of clients that sign differently from us.
+// Signatures of clients that sign in other ways than Sign.
 func TestTolerance(t *testing.T) {
 	target := signature.Target{Bucket: "photos", Key: "cat"}
 	day := at("Mon, 05 Jan 2026 16:00:00 GMT")

@@ -10,7 +10,7 @@ import (
 	"github.com/stocktake/stocktake/internal/store/layout"
 )
 
-// An envelope is the data key of an object; the zero value is none.
+// An envelope is the data key of an object; the zero value means that the object is not encrypted.
 type envelope struct {
 	key     []byte
 	wrapped []byte // what the row keeps

@@ -135,8 +135,8 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// listFiles lists the files of the closed index. Without the list the next start cannot notice that
-// one was lost, which is no reason to fail.
+// listFiles lists the files of the closed index. Without the list, the next start cannot notice
+// that one was lost, so a failure is only logged.
 func (s *Store) listFiles() {
 	if err := writeIndexFiles(s.fsys, s.index); err != nil {
 		s.opts.Log.Warn("store: the files of the index could not be listed; a lost one may go unnoticed", "err", err)

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite golden files")
 
-// flights are requests in flight, by when they end.
+// flights are the times at which requests in flight end.
 type flights []answer
 
 func (f flights) Len() int           { return len(f) }
@@ -85,8 +85,8 @@ func TestTraces(t *testing.T) {
 	for name, tt := range map[string]struct {
 		most            int
 		capacity, queue func(int) int
-		ends            [3]int // least limit at the end of each third
-		middle          int    // greatest at the end of the second
+		ends            [3]int // least limit in the last part of each third
+		middle          int    // greatest limit in the last part of the second third
 	}{
 		"store that refuses":       {64, busy, busy, [3]int{16, 3, 16}, 12},
 		"store that becomes slow":  {64, busy, double(double(busy)), [3]int{32, 6, 32}, 24},

@@ -50,8 +50,8 @@ func TestGrant(t *testing.T) {
 	})
 }
 
-// Useful requests reach the limit, so that it grows, and show that a process needs
-// more than its part. At the limit of the store none waits.
+// Useful requests reach the limit, so that it grows, and show that a process needs more than
+// its share. At the limit of the store, no request waits.
 func TestUseful(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := NewGate(server(func(*http.Request) (*http.Response, error) {

@@ -112,7 +112,7 @@ type notSent struct{ error }
 
 func (notSent) NotSent() bool { return true }
 
-// What is wrong from the beginning is not repeated. What becomes wrong may pass.
+// A failure that occurs from the beginning is not repeated. A later one may be temporary.
 func TestRetrySetUp(t *testing.T) {
 	for _, wrong := range []error{&tls.CertificateVerificationError{Err: errors.New("unknown authority")}, notSent{errors.New("no key")}} {
 		synctest.Test(t, func(t *testing.T) {
@@ -196,9 +196,9 @@ func TestRetryCancelled(t *testing.T) {
 	})
 }
 
-// A store that refuses connections for a minute, or answers 503, fails no request, and one that is
-// away for good fails them within two minutes, or in a quarter of that if it has never answered. The
-// log warns once a minute, not for each request.
+// A store that refuses connections for a minute, or answers 503, fails no request. A store that
+// stays away fails requests within two minutes, or in a quarter of that time if it has never
+// answered. The log warns once a minute, not for each request.
 func TestRetryOutlastsRestart(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
 	for _, tt := range []struct {

@@ -61,7 +61,7 @@ func (p *turnstile) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // testSharedListings: configurations of a bucket that are due while it is listed
 // share the next listing, each with its own filter, columns, format and folder. One
-// that is cancelled in the midst of it disturbs no other.
+// that is cancelled during it does not disturb the others.
 func testSharedListings(t *testing.T, s *server) {
 	binary, err := testserver.Build(t.Context(), t.TempDir())
 	if err != nil {

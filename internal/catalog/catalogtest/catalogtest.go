@@ -292,7 +292,7 @@ func pages(t *testing.T, c Catalog) {
 	same(t, "ids of documents", got, sorted)
 	page, more, err := c.Configurations(t.Context(), "photos", "zzz\xf4\x8f\xbf\xbf", 3)
 	must(t, err)
-	same(t, "after an id that is none", ids(page), []string{"photos/｡", "photos/😀"})
+	same(t, "after an id that does not exist", ids(page), []string{"photos/｡", "photos/😀"})
 	same(t, "more", more, false)
 	page, more, err = c.Configurations(t.Context(), "photos", "😀", 3)
 	must(t, err)

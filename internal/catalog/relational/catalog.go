@@ -154,7 +154,7 @@ func (t tx) addRun(ctx context.Context, r *stocktake.Run, by inventory.Holder) e
 	return err
 }
 
-// leaseEnd returns when a lease that by takes now ends; 0 if by is no process.
+// leaseEnd returns when a lease that by takes now ends; 0 if by does not name a process.
 func (t tx) leaseEnd(by inventory.Holder) int64 {
 	if by.Owner == "" {
 		return 0

@@ -294,7 +294,7 @@ func TestListingWorkerCutOff(t *testing.T) {
 
 // The process that holds all runs of a listing is cut off. The next one continues from
 // the state of the listing.
-func TestListingLeadCutOff(t *testing.T) {
+func TestListingHolderCutOff(t *testing.T) {
 	w, api := newListings(t, "nested", 20_000)
 	w.far.Latency = 150 * time.Millisecond
 	all := w.several(3)

@@ -12,7 +12,7 @@ import (
 	"github.com/stocktake/stocktake/internal/securefile"
 )
 
-// A Place is where one document is, which any number of storages may share.
+// A Place is the place of one document, which any number of storages may share.
 type Place struct {
 	// Open opens another storage of the same document, as another process would.
 	Open func() securefile.Storage
@@ -66,7 +66,7 @@ func read(t *testing.T, r securefile.Storage) string {
 	return string(data)
 }
 
-// within waits until r has been told of a text that another storage has written.
+// within waits until r reads a text that another storage has written.
 func within(t *testing.T, r securefile.Storage, want string) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
@@ -154,7 +154,7 @@ func refused(t *testing.T, p Place) {
 	}
 }
 
-// What a caller does with bytes that it got changes no document.
+// Changing the returned bytes does not change the document.
 func ownCopy(t *testing.T, p Place) {
 	r := p.Open()
 	if _, err := r.Update(put("text")); err != nil {
@@ -175,8 +175,8 @@ func ownCopy(t *testing.T, p Place) {
 	}
 }
 
-// Update returns the number of what it has written, so that what others write
-// right after it is seen as a change.
+// Update returns the number of its own change, so that a change by another process directly
+// after it is noticed.
 func seen(t *testing.T, p Place) {
 	a, b := p.Open(), p.Open()
 	mine, err := a.Update(put("mine"))
@@ -195,7 +195,7 @@ func seen(t *testing.T, p Place) {
 	}
 }
 
-// No change is lost, however many make changes at once.
+// No change is lost, however many callers make changes concurrently.
 func atOnce(t *testing.T, p Place) {
 	const storages, changes = 4, 8
 	var wg sync.WaitGroup
@@ -215,7 +215,8 @@ func atOnce(t *testing.T, p Place) {
 	}
 }
 
-// Of several that would make the document one does, and all have what it made.
+// If several callers create the document concurrently, one of them succeeds, and all read its
+// content.
 func firstOnce(t *testing.T, p Place) {
 	const storages = 6
 	var wg sync.WaitGroup
@@ -244,7 +245,7 @@ func firstOnce(t *testing.T, p Place) {
 	}
 }
 
-// A document that cannot be read is an error, and nothing is written in its place.
+// A document that cannot be read is an error, and is not overwritten.
 func spoilt(t *testing.T, p Place) {
 	if p.Spoil == nil {
 		t.Skip("cannot be spoilt")
@@ -265,8 +266,8 @@ func spoilt(t *testing.T, p Place) {
 	}
 }
 
-// Whichever step of a change fails, the document is whole: what it was, or what it was
-// to become. After success it is the latter. The next change succeeds.
+// Whichever step of a change fails, the document has either the old or the new content. After
+// success it has the new one. The next change succeeds.
 func everyFault(t *testing.T, p Place) {
 	if p.Fail == nil {
 		t.Skip("no step can fail")

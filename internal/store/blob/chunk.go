@@ -27,7 +27,7 @@ type chunk struct {
 // room returns how many blocks fit.
 func (c *chunk) room() int64 { return int64(len(c.buf)) / (BlockSize + sumSize) }
 
-// put gives c back to its pool.
+// put returns c to its pool.
 func (c *chunk) put() {
 	c.at, c.data = 0, nil
 	c.from.pool.Put(c)
