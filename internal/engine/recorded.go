@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync"
 )
 
 // A publication is the report of a run as it is recorded before any of its files is
@@ -21,16 +22,22 @@ type publication struct {
 	Rollup []byte `json:"rollup,omitempty"`
 }
 
+// recorders keeps compressors: to make one takes longer than to compress the publication
+// of a small run.
+var recorders = sync.Pool{New: func() any {
+	w, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	return w
+}}
+
 // encode returns the publication as it is recorded: its files with their lengths, in
 // gzip. Catalogs keep it, on many machines three times, and its keys are similar to
 // each other: for ten thousand shards the result takes some megabytes instead of some
 // tens.
 func (p *publication) encode() ([]byte, error) {
 	var out bytes.Buffer
-	w, err := gzip.NewWriterLevel(&out, gzip.BestSpeed)
-	if err != nil {
-		return nil, err
-	}
+	w := recorders.Get().(*gzip.Writer)
+	defer recorders.Put(w)
+	w.Reset(&out)
 	head, err := json.Marshal(recordedHead{len(p.Manifest), len(p.Summary), len(p.Rollup)})
 	if err != nil {
 		return nil, err
