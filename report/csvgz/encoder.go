@@ -18,7 +18,7 @@ type Encoder struct {
 	ops  []op
 
 	tables
-	preset [numLiterals + numDistances]uint8 // code lengths at the beginning of a piece
+	preset *preset
 	limits []limit
 
 	out    buffer   // DEFLATE not written to w yet
@@ -79,7 +79,7 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 		}
 	}
 	e.limits = limitsOf(columns)
-	e.presetLengths(columns)
+	e.preset = presetOf(columns)
 	return e, nil
 }
 
@@ -99,8 +99,8 @@ func (e *Encoder) Reset(w io.Writer) {
 	e.paths.reset()
 	e.search.reset()
 	e.sampler.reset()
-	copy(e.literalLens[:], e.preset[:numLiterals])
-	copy(e.distanceLens[:], e.preset[numLiterals:])
+	copy(e.literalLens[:], e.preset.lengths[:numLiterals])
+	copy(e.distanceLens[:], e.preset.lengths[numLiterals:])
 	e.cursor = e.cursor.block(e)
 }
 

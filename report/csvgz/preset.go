@@ -1,7 +1,9 @@
 package csvgz
 
 import (
+	"slices"
 	"strings"
+	"sync/atomic"
 
 	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/csvrow"
@@ -23,9 +25,29 @@ func limitsOf(columns []stocktake.Field) []limit {
 	return limits
 }
 
-// presetLengths sets the code lengths at the beginning of a piece, when no row is
-// known, to those for a typical row with the columns.
-func (e *Encoder) presetLengths(columns []stocktake.Field) {
+// A preset has the code lengths at the beginning of a piece, when no row is known:
+// those for a typical row with the columns.
+type preset struct {
+	columns []stocktake.Field
+	lengths [numLiterals + numDistances]uint8
+}
+
+// lastPreset is the preset that was made last. Most reports of a server have the same
+// columns, and to make it takes longer than to encode the report of a small bucket.
+var lastPreset atomic.Pointer[preset]
+
+// presetOf returns the preset of the columns.
+func presetOf(columns []stocktake.Field) *preset {
+	p := lastPreset.Load()
+	if p == nil || !slices.Equal(p.columns, columns) {
+		p = newPreset(columns)
+		lastPreset.Store(p)
+	}
+	return p
+}
+
+func newPreset(columns []stocktake.Field) *preset {
+	p := &preset{columns: slices.Clone(columns)}
 	var literals [numLiterals]uint32
 	var distances [numDistances]uint32
 	add := func(s string, n uint32) {
@@ -64,6 +86,7 @@ func (e *Encoder) presetLengths(columns []stocktake.Field) {
 	for s := 10; s <= 17; s++ {
 		distances[s] += 50 * matches / 8
 	}
-	fit(e.preset[:numLiterals], literals[:], e.limits)
-	fit(e.preset[numLiterals:], distances[:], nil)
+	fit(p.lengths[:numLiterals], literals[:], limitsOf(columns))
+	fit(p.lengths[numLiterals:], distances[:], nil)
+	return p
 }
