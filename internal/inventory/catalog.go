@@ -345,6 +345,10 @@ type RunCatalog interface {
 	// NewestRuns returns the first max of Runs.
 	NewestRuns(ctx context.Context, bucket, id string, max int) ([]stocktake.Run, error)
 
+	// CleanRuns reports whether each of the first max of Runs was skipped, or succeeded
+	// at its first attempt.
+	CleanRuns(ctx context.Context, bucket, id string, max int) (bool, error)
+
 	// UnfinishedRuns returns the runs of a configuration that have not ended, at
 	// most one of each kind, newest first.
 	UnfinishedRuns(ctx context.Context, bucket, id string) ([]stocktake.Run, error)

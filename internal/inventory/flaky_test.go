@@ -69,6 +69,13 @@ func (f *flakyCatalog) NewestRuns(ctx context.Context, bucket, id string, max in
 	return f.Catalog.NewestRuns(ctx, bucket, id, max)
 }
 
+func (f *flakyCatalog) CleanRuns(ctx context.Context, bucket, id string, max int) (bool, error) {
+	if err := f.fail("CleanRuns"); err != nil {
+		return false, err
+	}
+	return f.Catalog.CleanRuns(ctx, bucket, id, max)
+}
+
 func (f *flakyCatalog) EntryStatus(ctx context.Context, bucket, id string) (inventory.EntryStatus, error) {
 	if err := f.fail("EntryStatus"); err != nil {
 		return inventory.EntryStatus{}, err

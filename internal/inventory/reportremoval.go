@@ -47,20 +47,16 @@ func (s *Service) tryRemoveReports(ctx context.Context, bucket string, cfg *stoc
 	if e.Configuration.Destination.Bucket != cfg.Destination.Bucket || reportFolder(bucket, &e.Configuration) != reportFolder(bucket, cfg) {
 		return nil, nil // it was replaced during the run, whose report does not belong to the new one
 	}
-	runs, err := s.catalog.NewestRuns(ctx, bucket, id, recentRuns)
+	clean, err := s.catalog.CleanRuns(ctx, bucket, id, recentRuns)
 	if err != nil {
 		return nil, err
 	}
-	t := RemovalJob{Entry: e, Manifest: manifest}
+	t := RemovalJob{Entry: e, Manifest: manifest, Suspect: !clean}
 	switch w, err := s.catalog.Windows(ctx, bucket, id); {
 	case err == nil:
 		t.Unreported = w.Start
 	case !errors.Is(err, stocktake.ErrNoSuchInventory):
 		return nil, err
-	}
-	for _, r := range runs {
-		clean := r.State == stocktake.Skipped || (r.State == stocktake.Succeeded && r.Attempt == 1)
-		t.Suspect = t.Suspect || !clean
 	}
 	return s.opts.ReportRemover.RemoveReports(ctx, t)
 }

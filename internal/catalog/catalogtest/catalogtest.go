@@ -94,6 +94,7 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"a configuration and its last run", statuses},
 		{"progress is kept until the end", progress},
 		{"the newest ended runs are kept", keeps},
+		{"runs that are not clean", clean},
 		{"a configuration may go with its run", autoDelete},
 		{"the last run's count", lastListed},
 		{"expired leases are taken", expiredLeases},

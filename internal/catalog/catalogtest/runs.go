@@ -322,6 +322,42 @@ func keeps(t *testing.T, c Catalog) {
 	}
 }
 
+func clean(t *testing.T, c Catalog) {
+	put(t, c, "photos", "a")
+	for i, how := range []struct {
+		state   stocktake.RunState
+		attempt int
+		clean   bool
+	}{
+		{stocktake.Succeeded, 1, true},
+		{stocktake.Succeeded, 2, false},
+		{stocktake.Succeeded, 1, true},
+		{stocktake.Failed, 1, false},
+		{stocktake.Cancelled, 1, false},
+		{stocktake.Queued, 1, false},
+	} {
+		r := Queued("photos", "a", fmt.Sprint("r", i))
+		r.Attempt = how.attempt
+		add(t, c, r)
+		if how.state != stocktake.Queued {
+			end(t, c, r, how.state)
+		}
+		for max, want := range []bool{true, how.clean} {
+			got, err := c.CleanRuns(t.Context(), "photos", "a", max)
+			must(t, err)
+			if got != want {
+				t.Errorf("%s at attempt %d, the newest %d: clean %v", how.state, how.attempt, max, got)
+			}
+		}
+		if got, err := c.CleanRuns(t.Context(), "photos", "a", 3); err != nil || got != (i == 0) {
+			t.Errorf("the newest of %d runs: clean %v, %v", i+1, got, err)
+		}
+	}
+	if got, err := c.CleanRuns(t.Context(), "photos", "another", 3); err != nil || !got {
+		t.Errorf("without runs: clean %v, %v", got, err)
+	}
+}
+
 func autoDelete(t *testing.T, c Catalog) {
 	put(t, c, "photos", "once")
 	put(t, c, "photos", "daily")

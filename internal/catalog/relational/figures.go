@@ -27,7 +27,7 @@ const (
 	coalesce((SELECT r.ended FROM runs r WHERE r.bucket = c.bucket AND r.configuration = c.id AND r.kind = 'incremental'
 	AND r.state = 'succeeded' ORDER BY r.seq DESC LIMIT 1), 0),
 	coalesce((SELECT w.window_start FROM windows w WHERE w.bucket = c.bucket AND w.configuration = c.id AND c.suspended = 0), 0)
-	FROM (SELECT c.bucket, c.id, ` + failing + ` AS failing FROM configurations c ORDER BY failing DESC, c.bucket, c.id LIMIT $1) s
+	FROM (SELECT c.bucket, c.id, ` + failing + ` AS failing FROM configurations c ORDER BY failing DESC, c.bucket, c.id LIMIT $1 + 0) s
 	JOIN configurations c ON c.bucket = s.bucket AND c.id = s.id
 	LEFT JOIN runs f ON f.bucket = c.bucket AND f.configuration = c.id AND f.seq =
 	(SELECT r.seq FROM runs r WHERE r.bucket = c.bucket AND r.configuration = c.id AND r.kind = 'full'

@@ -203,6 +203,12 @@ func (c *Catalog) NewestRuns(ctx context.Context, bucket, id string, max int) ([
 	return c.runs(ctx, selectNewest, bucket, id, max)
 }
 
+// CleanRuns implements [inventory.Catalog].
+func (c *Catalog) CleanRuns(ctx context.Context, bucket, id string, max int) (bool, error) {
+	n, err := c.number(ctx, countUnclean, bucket, id, max)
+	return n == 0, c.wrap("read runs", err)
+}
+
 // RecoversFrom implements [inventory.Catalog].
 func (c *Catalog) RecoversFrom(ctx context.Context, id string) (late, failure bool, err error) {
 	found := false

@@ -1,6 +1,9 @@
 package relational
 
 // The statements. Those whose names begin with hold only lock a row.
+//
+// A limit is "$n + 0" because SQLite plans a statement again, which takes longer than
+// running it, whenever a limit that is a plain parameter is bound.
 const (
 	countIntoBucket = `INSERT INTO buckets (bucket, configurations) VALUES ($1, 1)
 	ON CONFLICT (bucket) DO UPDATE SET configurations = buckets.configurations + 1`
@@ -26,13 +29,13 @@ const (
 	selectStatus            = `SELECT ` + statusColumns + ` FROM ` + statusTables + ` WHERE c.bucket = $1 AND c.id = $2`
 	selectStatuses          = `SELECT ` + statusColumns + ` FROM ` + statusTables + ` WHERE c.bucket = $1 ORDER BY c.id`
 	selectConfiguration     = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id = $2`
-	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3`
+	selectConfigurations    = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.bucket = $1 AND c.id > $2 ORDER BY c.id LIMIT $3 + 0`
 	selectDocument          = `SELECT document FROM configurations WHERE bucket = $1 AND id = $2`
-	selectDocuments         = `SELECT id, document FROM configurations WHERE bucket = $1 AND id > $2 ORDER BY id LIMIT $3`
+	selectDocuments         = `SELECT id, document FROM configurations WHERE bucket = $1 AND id > $2 ORDER BY id LIMIT $3 + 0`
 	selectNested            = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.nested = 1 ORDER BY c.bucket, c.id`
-	selectDue               = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2`
+	selectDue               = `SELECT ` + entryColumns + ` FROM configurations c WHERE c.wake > 0 AND c.wake <= $1 ORDER BY c.wake LIMIT $2 + 0`
 	selectNextWake          = `SELECT coalesce(min(wake), 0) FROM configurations WHERE wake > 0`
-	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2`
+	selectBuckets           = `SELECT bucket FROM buckets WHERE bucket > $1 ORDER BY bucket LIMIT $2 + 0`
 	selectConfigurationsSum = `SELECT coalesce(sum(configurations), 0) FROM buckets`
 
 	addRun = `INSERT INTO runs (` + runColumns + `, seq, owner, lease) VALUES
@@ -53,13 +56,13 @@ const (
 	expected = $7, object_key = $8 WHERE id = $1 AND ended = 0 AND owner = $9`
 
 	queuedAgain    = `state = 'queued', attempt = CASE WHEN state = 'queued' THEN attempt ELSE attempt + 1 END`
-	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 ORDER BY id LIMIT $2`
+	selectTakeable = `SELECT id FROM runs WHERE ended = 0 AND owner <> $1 ORDER BY id LIMIT $2 + 0`
 	takeRun        = `UPDATE runs SET owner = $2, lease = $3, ` + queuedAgain + ` WHERE id = $1 AND ended = 0 AND owner <> $2`
 	handRun        = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1`
 	takeFreeRun    = `UPDATE runs SET owner = $2, lease = $3 WHERE id = $1 AND ended = 0 AND (owner = '' OR owner = $4 AND cancel = 1)`
 	selectFree     = `SELECT ` + runColumns + ` FROM (SELECT runs.*, row_number() OVER (PARTITION BY bucket, destination
 	ORDER BY CASE WHEN run_trigger = 'scheduled' THEN 1 ELSE 0 END, queued, id) AS place FROM runs WHERE ended = 0 AND owner = '') r
-	WHERE place <= $1 ORDER BY place, queued, id LIMIT $2`
+	WHERE place <= $1 ORDER BY place, queued, id LIMIT $2 + 0`
 	renewLeases   = `UPDATE runs SET lease = $2 WHERE ended = 0 AND owner = $1`
 	setFree       = `UPDATE runs SET owner = '', lease = 0, ` + queuedAgain + ` WHERE ended = 0 AND `
 	freeExpired   = setFree + `owner <> '' AND owner <> $1 AND lease <= $2`
@@ -80,11 +83,13 @@ const (
 	ORDER BY seq DESC LIMIT 1 OFFSET $4), 0)`
 	forgotten = ` WHERE ended <> 0 AND ended < $1 AND NOT EXISTS
 	(SELECT 1 FROM configurations c WHERE c.bucket = runs.bucket AND c.id = runs.configuration)`
-	selectForgotten  = `SELECT id FROM runs` + forgotten
-	forgetRun        = `DELETE FROM runs` + forgotten + ` AND id = $2`
-	selectRun        = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
-	selectRuns       = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
-	selectNewest     = selectRuns + ` LIMIT $3`
+	selectForgotten = `SELECT id FROM runs` + forgotten
+	forgetRun       = `DELETE FROM runs` + forgotten + ` AND id = $2`
+	selectRun       = `SELECT ` + runColumns + ` FROM runs WHERE id = $1`
+	selectRuns      = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC`
+	selectNewest    = selectRuns + ` LIMIT $3 + 0`
+	countUnclean    = `SELECT count(*) FROM (SELECT state, attempt FROM runs WHERE bucket = $1 AND configuration = $2 ORDER BY seq DESC LIMIT $3 + 0) r
+	WHERE NOT (state = 'skipped' OR state = 'succeeded' AND attempt = 1)`
 	selectUnfinished = `SELECT ` + runColumns + ` FROM runs WHERE bucket = $1 AND configuration = $2 AND ended = 0 ORDER BY seq DESC`
 	selectBegun      = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND state <> 'queued'
 	AND ($1 = '' OR bucket = $1) AND ($2 = '' OR configuration = $2) ORDER BY queued, id`
@@ -94,7 +99,7 @@ const (
 	selectLastListed = `SELECT listed FROM runs WHERE bucket = $1 AND configuration = $2 AND kind = $3 AND state = 'succeeded'
 	ORDER BY seq DESC LIMIT 1`
 
-	selectLate     = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND late = 0 AND due <= $1 ORDER BY due LIMIT $2`
+	selectLate     = `SELECT ` + runColumns + ` FROM runs WHERE ended = 0 AND late = 0 AND due <= $1 ORDER BY due LIMIT $2 + 0`
 	markLate       = `UPDATE runs SET late = 1 WHERE id = $1 AND ended = 0 AND late = 0`
 	selectNextLate = `SELECT coalesce(min(due), 0) FROM runs WHERE ended = 0 AND late = 0`
 
@@ -109,7 +114,7 @@ const (
 	selectWindows       = `SELECT ` + windowColumns + ` FROM windows WHERE bucket = $1 AND configuration = $2`
 	awake               = ` FROM windows w WHERE w.wake > 0 AND NOT EXISTS (SELECT 1 FROM configurations c
 	WHERE c.bucket = w.bucket AND c.id = w.configuration AND c.suspended = 1)`
-	selectDueWindows = `SELECT ` + windowColumns + awake + ` AND w.wake <= $1 ORDER BY w.wake LIMIT $2`
+	selectDueWindows = `SELECT ` + windowColumns + awake + ` AND w.wake <= $1 ORDER BY w.wake LIMIT $2 + 0`
 	selectNextWindow = `SELECT coalesce(min(w.wake), 0)` + awake
 
 	addNotice      = `INSERT INTO notices (` + noticeColumns + `) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`
@@ -120,15 +125,15 @@ const (
 	WHERE (made < $1 OR (made = $1 AND id < $2))
 	AND ($3 = '' OR ($3 = 'waiting' AND due > 0) OR ($3 = 'delivered' AND delivered > 0) OR ($3 = 'dead' AND due = 0 AND delivered = 0))
 	AND ($4 = '' OR bucket = $4) AND ($5 = '' OR configuration = $5)
-	ORDER BY made DESC, id DESC LIMIT $6`
+	ORDER BY made DESC, id DESC LIMIT $6 + 0`
 
 	dropNotice        = `DELETE FROM notices WHERE id = $1`
 	forgetNotices     = `DELETE FROM notices WHERE due = 0 AND made < $1`
-	selectNotices     = `SELECT ` + noticeColumns + ` FROM notices WHERE target = $1 AND due > 0 AND due <= $2 ORDER BY due, id LIMIT $3`
+	selectNotices     = `SELECT ` + noticeColumns + ` FROM notices WHERE target = $1 AND due > 0 AND due <= $2 ORDER BY due, id LIMIT $3 + 0`
 	selectNextNotice  = `SELECT coalesce(min(due), 0) FROM notices WHERE target = $1 AND due > 0`
 	selectTargets     = `SELECT DISTINCT target FROM notices WHERE due > 0 ORDER BY target`
 	selectNotice      = `SELECT ` + noticeColumns + ` FROM notices WHERE id = $1`
-	selectDeadNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE due = 0 AND delivered = 0 AND id > $1 ORDER BY id LIMIT $2`
+	selectDeadNotices = `SELECT ` + noticeColumns + ` FROM notices WHERE due = 0 AND delivered = 0 AND id > $1 ORDER BY id LIMIT $2 + 0`
 
 	selectStrays       = `SELECT object_key, found FROM strays WHERE bucket = $1 AND configuration = $2`
 	countStrays        = `SELECT count(*) FROM strays WHERE bucket = $1 AND configuration = $2`
@@ -155,7 +160,7 @@ var (
 	// ReadStatements are the statements outside of changes.
 	ReadStatements = []string{
 		selectStatus, selectStatuses, selectConfiguration, selectConfigurations, selectDocument, selectDocuments, selectNested, selectDue, selectNextWake, selectBuckets, selectConfigurationsSum,
-		selectRun, selectRunDocument, selectRuns, selectNewest, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport, selectFree,
+		selectRun, selectRunDocument, selectRuns, selectNewest, countUnclean, selectForgotten, selectUnfinished, selectBegun, selectRecovery, selectLastListed, selectReport, selectFree,
 		selectNextLate, selectNotices, selectNextNotice, selectTargets, selectNotice, selectNoticePage, selectDeadNotices, countNotices, countStrays,
 		countUnfinished, countScheduled, countFailing, selectOldestWindow, selectFigures,
 		selectWindows, selectDueWindows, selectNextWindow,
