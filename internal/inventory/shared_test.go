@@ -427,7 +427,7 @@ func TestWishOutlivesItsProcess(t *testing.T) {
 		a.scanning = make(chan chan struct{}, 1)
 		c.put(a, "daily")
 		<-a.scanning
-		a.severed.Store(true) // it never sees the wish
+		a.severed.Store(true) // it never sees the request to cancel
 		b := c.start("b")
 		r, err := b.Cancel(t.Context(), "photos", "daily")
 		if err != nil || r.State != stocktake.Cancelled || r.Attempt != 2 {

@@ -21,7 +21,7 @@ const (
 
 	fileVersion = 2         // of new files; version 1 has no accounts
 	MaxSize     = 256 << 20 // bytes of all of them
-	keySize     = 32        // of the material of a version
+	keySize     = 32        // bytes of the material of a version
 )
 
 // A file holds the keys, in JSON; see docs/formats/encryption.md.
@@ -36,7 +36,7 @@ type file struct {
 type keyFile struct {
 	ID       string        `json:"id"`                // UUID; of the service key serviceID
 	Name     string        `json:"name,omitempty"`    // unique
-	Account  string        `json:"account,omitempty"` // that may encrypt with it; empty: any (service key), or not yet known (version 1)
+	Account  string        `json:"account,omitempty"` // of the owner; empty: any account (service key), or not yet known (version 1)
 	Disabled bool          `json:"disabled,omitempty"`
 	Created  time.Time     `json:"created"`
 	Versions []versionFile `json:"versions"` // version 1 first
@@ -137,8 +137,8 @@ func newState(f *file, from masters) (*state, error) {
 	return s, nil
 }
 
-// materialContext returns the associated data of a wrapped version: it cannot stand
-// in for another one.
+// materialContext returns the associated data of a wrapped version. It prevents that one
+// version is replaced by another.
 func materialContext(id string, version int) []byte {
 	return wrapContext("stocktake key 1", id, version, nil)
 }

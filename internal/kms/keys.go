@@ -50,18 +50,18 @@ const maxID = 64
 type Info struct {
 	ID       string // UUID
 	Name     string // may be empty
-	Account  string // that may encrypt with it; the default key is for all
+	Account  string // owner, the only account that may encrypt with it, unless it is the default key
 	Default  bool
 	Disabled bool
-	Versions int // the last one wraps, all of them unwrap
+	Versions int // the last version wraps, all versions unwrap
 	Created  time.Time
-	Rotated  time.Time // when the last version was made
+	Rotated  time.Time // when the last version was created
 }
 
 // Options tune [Open]. One of Master and MasterFile must be set.
 type Options struct {
-	Master     []byte // MasterSize bytes; nil: from MasterFile
-	MasterFile string // made with the first keys; keep a copy elsewhere
+	Master     []byte // MasterSize bytes; nil: read from MasterFile
+	MasterFile string // path of the file with the master key, which is created with the first keys; keep a copy elsewhere
 
 	// Account is the account of keys that were created before keys had accounts. A server sets it;
 	// empty leaves such keys unchanged.
@@ -71,20 +71,20 @@ type Options struct {
 	Rand io.Reader        // of keys and ids; nil means crypto/rand
 	Log  *slog.Logger     // nil means slog.Default()
 
-	Audit *slog.Logger // of changes that others make; nil means Log
+	Audit *slog.Logger // for changes that other processes make; nil means Log
 }
 
-// Keys keeps named keys in a file. Its methods may be used by many goroutines;
-// every change is durable when its method returns nil, and by then it is in force
-// for other processes with the same file, too.
+// Keys are named encryption keys in a file or another storage. Its methods may be called
+// concurrently. Every change is durable when its method returns nil, and is then also in force
+// for other processes with the same file.
 type Keys struct {
 	opts    Options
 	masters masters
 	doc     securefile.Document[state]
 }
 
-// Open opens the keys of the file path, which is made if there is none. There
-// is nothing to close. Errors: ErrNoMaster, ErrWrongMaster, ErrInvalidMaster.
+// Open opens the keys in the file path, and creates the file if it does not exist. Keys need
+// not be closed. Errors: ErrNoMaster, ErrWrongMaster, ErrInvalidMaster.
 func Open(path string, opts Options) (*Keys, error) {
 	return OpenIn(securefile.NewFile(path, MaxSize), opts)
 }
@@ -142,7 +142,7 @@ func OpenIn(storage securefile.Storage, opts Options) (*Keys, error) {
 	return k, nil
 }
 
-// decode reads the bytes of the file; nil is an empty one.
+// decode decodes the content of the file; nil is an empty file.
 func (k *Keys) decode(data []byte) (*file, error) {
 	if data == nil {
 		return &file{Version: fileVersion}, nil
@@ -154,7 +154,7 @@ func (k *Keys) decode(data []byte) (*file, error) {
 	return f, nil
 }
 
-// parse makes the state of the bytes of the file.
+// parse returns the state for the content of the file.
 func (k *Keys) parse(data []byte) (*state, error) {
 	f, err := k.decode(data)
 	if err != nil {
@@ -278,8 +278,8 @@ func (k *Keys) List() []Info {
 	return list
 }
 
-// Get returns a key by id or name, or with [DefaultKey] the default key, which
-// must have been made. Errors: ErrNoSuchKey.
+// Get returns a key by id or name, or with [DefaultKey] the default key, which must exist.
+// Errors: ErrNoSuchKey.
 func (k *Keys) Get(keyID string) (Info, error) {
 	s, key, err := k.find(keyID)
 	if err != nil {
@@ -309,7 +309,7 @@ func noSuchKey(keyID string) error {
 	return fmt.Errorf("%q: %w", keyID[:min(len(keyID), 100)], ErrNoSuchKey)
 }
 
-// edit changes one key that find finds.
+// edit changes the key that find returns.
 func (k *Keys) edit(keyID string, edit func(*file, *keyFile) error) (info Info, err error) {
 	err = k.update(func(f *file) error {
 		i := slices.IndexFunc(f.Keys, func(kf *keyFile) bool {
@@ -330,8 +330,8 @@ func (k *Keys) edit(keyID string, edit func(*file, *keyFile) error) (info Info, 
 	return info, nil
 }
 
-// Rotate adds a version to a key, named by id or name; it wraps from now on.
-// That of the service can be rotated, too. Errors: ErrNoSuchKey, ErrLimit.
+// Rotate adds a version to a key, named by id or name. The new version wraps from then on. The
+// key of the service can be rotated, too. Errors: ErrNoSuchKey, ErrLimit.
 func (k *Keys) Rotate(keyID string) (Info, error) { return k.edit(keyID, k.addVersion) }
 
 // SetDisabled disables a key, by id or name: nothing can be wrapped or

@@ -29,8 +29,8 @@ var (
 	ErrInvalidMaster = errors.New("kms: a master key is 32 bytes in base64")
 )
 
-// ParseMaster reads master keys as they stand in their file or an environment variable: base64 of
-// 32 bytes each, with blanks or line ends around them. The first one is the master key; the
+// ParseMaster parses the content of a master key file or of an environment variable: keys of 32
+// bytes in base64, separated by blanks or line ends. The first one is the master key. The
 // following ones are former keys, which only unwrap. It returns their concatenation.
 func ParseMaster(text string) ([]byte, error) {
 	var keys []byte
@@ -50,7 +50,7 @@ func ParseMaster(text string) ([]byte, error) {
 // maxMasters is how many master keys a file may have.
 const maxMasters = 8
 
-// ValidMaster reports whether b is master keys, one after the other.
+// ValidMaster reports whether b is a concatenation of one or more master keys.
 func ValidMaster(b []byte) bool {
 	return len(b) > 0 && len(b)%MasterSize == 0 && len(b) <= maxMasters*MasterSize
 }
@@ -72,7 +72,7 @@ func newMasters(b []byte) (m masters, err error) {
 	return m, nil
 }
 
-// unwrap decrypts the material of a version. with is the key that has wrapped it.
+// unwrap decrypts the material of a version. with is the key that wrapped it.
 func (m masters) unwrap(id string, version int, wrapped []byte) (material []byte, with tink.AEAD, err error) {
 	for _, aead := range m {
 		if material, err := aead.Decrypt(wrapped, materialContext(id, version)); err == nil {
@@ -141,9 +141,9 @@ func findMaster(opts Options, first bool) ([]byte, error) {
 	return key, nil
 }
 
-// Rewrap returns the bytes of a file of keys whose material is wrapped by the first of the
-// master keys to; nothing else is different. Errors: ErrWrongMaster if none of the keys from
-// fits, ErrInvalidMaster.
+// Rewrap returns the content of a file of keys with all material wrapped by the first of the
+// master keys to. Nothing else changes. Errors: ErrWrongMaster if none of the keys from fits,
+// ErrInvalidMaster.
 func Rewrap(data, from, to []byte) ([]byte, error) {
 	f, err := readFile(data)
 	if err != nil {
@@ -181,8 +181,8 @@ func rewrap(f *file, from masters, to tink.AEAD) error {
 	return nil
 }
 
-// RotateMaster wraps the material of all keys with the first master key, unless it is, and
-// reports whether it was not.
+// RotateMaster wraps the material of all keys with the first master key. It returns false if
+// that key already wraps them.
 func (k *Keys) RotateMaster() (changed bool, err error) {
 	err = k.doc.Update(func(data []byte) ([]byte, error) {
 		f, err := k.decode(data)

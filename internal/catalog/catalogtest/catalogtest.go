@@ -59,7 +59,7 @@ func At(state stocktake.RunState, r stocktake.Run) inventory.Fence {
 	return inventory.Fence{State: state, Owner: Holder.Owner, Attempt: r.Attempt}
 }
 
-// A Catalog is all that the suite tests.
+// A Catalog has the methods that the suite tests.
 type Catalog interface {
 	inventory.Catalog
 	inventory.NoticeCatalog
@@ -104,11 +104,11 @@ func Run(t *testing.T, open func(t *testing.T) Catalog) {
 		{"runs that wait for their next attempt are free in time", postponed},
 		{"a run is taken by one", takenOnce},
 		{"who has lost a run changes nothing", fencedOut},
-		{"a wish to cancel stays with the run", cancelWish},
+		{"a cancel request is kept with the run", cancelRequested},
 		{"a run has one manifest", oneManifest},
 		{"windows move on with their runs", windowsMove},
-		{"windows of the suspended wait", windowsSuspended},
-		{"windows go with their configuration", windowsGo},
+		{"windows of suspended configurations wait", windowsSuspended},
+		{"windows are removed with their configuration", windowsRemoved},
 		{"what a run recovers from", recovers},
 		{"a run is late once", late},
 		{"notices until they are delivered", notices},

@@ -275,7 +275,7 @@ func fencedOut(t *testing.T, c Catalog) {
 	want(t, "end by the earlier attempt", c.EndRun(t.Context(), late, At(stocktake.Queued, r), inventory.End{Keep: keep}), stocktake.ErrNoSuchRun)
 }
 
-func cancelWish(t *testing.T, c Catalog) {
+func cancelRequested(t *testing.T, c Catalog) {
 	r := addBy(t, c, brief, "a")
 	must(t, c.RequestCancel(t.Context(), "a"))
 	must(t, c.RequestCancel(t.Context(), "unknown"))

@@ -8,8 +8,8 @@ import (
 	"github.com/stocktake/stocktake/internal/inventory"
 )
 
-// Windows returns the windows of a configuration. The first one starts ten minutes
-// before Start, and its run is made when it ends.
+// Windows returns the windows of a configuration. The first window starts ten minutes before
+// Start, and its run is due when it ends.
 func Windows(bucket, id string) inventory.Windows {
 	start := Start.Truncate(10 * time.Minute)
 	at := stocktake.JournalPosition{Sequence: 1<<62 + 7, Time: Start.UnixMilli()}
@@ -49,8 +49,7 @@ func nextWindow(t *testing.T, c Catalog) time.Time {
 	return next
 }
 
-// windowsMove takes a configuration through a window that fails and one that
-// succeeds.
+// windowsMove tests a configuration with a window that fails and one that succeeds.
 func windowsMove(t *testing.T, c Catalog) {
 	w := putWindows(t, c, "photos", "a")
 	got, err := c.Windows(t.Context(), "photos", "a")
@@ -129,8 +128,8 @@ func windowsSuspended(t *testing.T, c Catalog) {
 	same(t, "next when resumed", nextWindow(t, c), a.Wake)
 }
 
-// windowsGo checks that windows are removed with their configuration.
-func windowsGo(t *testing.T, c Catalog) {
+// windowsRemoved checks that windows are removed with their configuration.
+func windowsRemoved(t *testing.T, c Catalog) {
 	put(t, c, "photos", "full")
 	_, err := c.Windows(t.Context(), "photos", "full")
 	want(t, "of a configuration without", err, stocktake.ErrNoSuchInventory)
@@ -156,7 +155,7 @@ func windowsGo(t *testing.T, c Catalog) {
 		must(t, err)
 		same(t, "added", added, false)
 	}
-	// Put again, it starts over.
+	// If it is put again, it begins again.
 	w := putWindows(t, c, "photos", "a")
 	got, err := c.Windows(t.Context(), "photos", "a")
 	must(t, err)

@@ -216,7 +216,7 @@ func TestConnectionsLost(t *testing.T) {
 // A request to cancel at any process ends a run, and its files are removed.
 func TestCancelled(t *testing.T) {
 	w := newWorld(t, "flat", 50_000)
-	w.far.Latency = 1500 * time.Millisecond // the wish is seen long before the end
+	w.far.Latency = 1500 * time.Millisecond // the request to cancel arrives long before the end
 	holder := w.start("holder", w.address, 0)
 	worker := w.start("worker", w.address, 2)
 	run := w.put(holder, "all", "")
