@@ -16,9 +16,10 @@ import (
 // takeAdvice returns advice to add to the error of a failed take; empty if the error needs none.
 // dst may be nil.
 func takeAdvice(err error, src, dst *places.Place) string {
-	urls := src.Store.URL()
+	urls, flag := src.Store.URL(), "--endpoint"
 	if dst != nil && dst.Store != nil && dst.Store.URL() != urls {
 		urls += " and " + dst.Store.URL()
+		flag += ", --to-endpoint"
 	}
 	_, dial := errors.AsType[*net.OpError](err)
 	_, lookup := errors.AsType[*net.DNSError](err)
@@ -26,10 +27,12 @@ func takeAdvice(err error, src, dst *places.Place) string {
 	_, untrusted := errors.AsType[x509.UnknownAuthorityError](err)
 	_, noKey := errors.AsType[*bucketclient.CredentialsError](err)
 	switch {
-	case noKey && src.Store.Settings().Kind == foreign.OSS:
-		return ": set OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a profile of ~/.ossutilconfig (--profile)"
-	case noKey:
-		return ": set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws (--profile)"
+	case noKey: // the error does not say which of the two has none
+		advice := ": set " + keySettings(src) + " (--profile)"
+		if dst != nil && dst.Store != nil && dst.Store != src.Store {
+			advice += "; for the destination, " + keySettings(dst) + " (--to-profile)"
+		}
+		return advice
 	case answered && answer.OtherRegion():
 		return ": is the bucket in another region? Name its region with --region (--to-region), or its endpoint with --endpoint (--to-endpoint)"
 	case errors.Is(err, syscall.ENOSPC), errors.Is(err, syscall.EDQUOT):
@@ -37,13 +40,25 @@ func takeAdvice(err error, src, dst *places.Place) string {
 	case untrusted:
 		return ": is the certificate signed by an authority of your own? Name its certificate with --ca-file"
 	case dial, lookup:
-		return ": can " + urls + " be reached, and is it the right endpoint (--endpoint)?"
+		return ": can " + urls + " be reached, and is it the right endpoint (" + flag + ")?"
 	case errors.Is(err, stocktake.ErrNoSuchBucket):
-		return ": is the name right, and is the bucket at " + urls + " (--endpoint)?"
+		return ": is the name right, and is the bucket at " + urls + " (" + flag + ")?"
 	case answered && answer.Right == "" && errors.Is(err, stocktake.ErrAccessDenied):
-		return ": do the keys belong to a user there? They are those " + keysOf(src) + ", for " + urls
+		advice := ": do the keys belong to a user there? They are those " + keysOf(src) + ", for " + src.Store.URL()
+		if dst != nil && dst.Store != nil && dst.Store != src.Store {
+			advice += ", and those " + keysOf(dst) + ", for " + dst.Store.URL()
+		}
+		return advice
 	}
 	return ""
+}
+
+// keySettings says how to give the keys of a place.
+func keySettings(p *places.Place) string {
+	if p.Store.Settings().Kind == foreign.OSS {
+		return "OSS_ACCESS_KEY_ID and OSS_ACCESS_KEY_SECRET, or name a profile of ~/.ossutilconfig"
+	}
+	return "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or name a profile of ~/.aws"
 }
 
 // keysOf says where the keys of a place come from.

@@ -1,14 +1,19 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
+	"github.com/stocktake/stocktake"
 	"github.com/stocktake/stocktake/internal/foreign"
+	bucketclient "github.com/stocktake/stocktake/internal/remote"
 	"github.com/stocktake/stocktake/internal/take/places"
 )
 
@@ -89,5 +94,39 @@ func TestTakeAdviceOnCertificates(t *testing.T) {
 	_, err = store.Default().Source().Snapshot(t.Context(), "photos")
 	if got := takeAdvice(err, &places.Place{Store: store}, nil); !strings.Contains(got, "--ca-file") {
 		t.Errorf("%v%s", err, got)
+	}
+}
+
+// If the destination has a store of its own, the advice names its flags and its
+// keys, since an error does not say which of the two failed.
+func TestTakeAdviceOnDestinations(t *testing.T) {
+	open := func(kind foreign.Kind, endpoint string) *places.Place {
+		store, err := foreign.Open(foreign.Settings{
+			Name: string(kind), Kind: kind, Endpoint: endpoint, Region: "us-east-1", Credentials: foreign.Chain(), Buckets: []string{"photos"},
+		}, slog.New(slog.DiscardHandler))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return &places.Place{Store: store}
+	}
+	src, dst := open(foreign.OSS, "http://127.0.0.1:9000"), open(foreign.S3, "http://127.0.0.1:9001")
+	for _, c := range []struct {
+		err  error
+		want []string
+	}{
+		{&bucketclient.CredentialsError{Err: errors.New("none")}, []string{"OSS_ACCESS_KEY_ID", "AWS_ACCESS_KEY_ID", "--to-profile"}},
+		{&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, []string{"9000", "9001", "--endpoint", "--to-endpoint"}},
+		{stocktake.ErrNoSuchBucket, []string{"9000", "9001", "--endpoint", "--to-endpoint"}},
+		{&bucketclient.Error{Status: http.StatusForbidden, Err: stocktake.ErrAccessDenied}, []string{"OSS_ACCESS_KEY_ID", "9000", "AWS_ACCESS_KEY_ID", "9001"}},
+	} {
+		advice := takeAdvice(c.err, src, dst)
+		for _, want := range c.want {
+			if !strings.Contains(advice, want) {
+				t.Errorf("%v: %q is not in %q", c.err, want, advice)
+			}
+		}
+		if advice := takeAdvice(c.err, src, src); advice == "" || strings.Contains(advice, "--to-") {
+			t.Errorf("%v in one store: %q", c.err, advice)
+		}
 	}
 }

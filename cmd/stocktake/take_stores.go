@@ -21,7 +21,7 @@ type takeStores struct {
 	Addressing string `help:"Position of the bucket in URLs: path or virtual. Default: what fits the endpoint." group:"Stores" enum:",path,virtual" default:"" placeholder:"STYLE"`
 	CAFile     string `name:"ca-file" help:"Certificate authorities of the endpoint, PEM." group:"Stores" type:"existingfile" placeholder:"FILE"`
 
-	ToEndpoint string `help:"Endpoint of the destination bucket. Default: that of the source if both are of one kind." group:"Stores" placeholder:"URL"`
+	ToEndpoint string `help:"Endpoint of the destination bucket. Default without other --to flags: that of the source, if both are of one kind." group:"Stores" placeholder:"URL"`
 	ToRegion   string `help:"Region of the destination bucket." group:"Stores" placeholder:"REGION"`
 	ToProfile  string `help:"Profile of the destination's keys." group:"Stores" placeholder:"NAME"`
 
@@ -42,7 +42,11 @@ func (c *takeStores) open(source, to string, log *slog.Logger) (src, dst places.
 	src, dst, err = stores.Open(source, to, log)
 	switch {
 	case errors.Is(err, places.ErrNoRegion):
-		err = usagef("--region: %w", err)
+		flag := "--region"
+		if bad, ok := errors.AsType[*places.ArgumentError](err); ok && bad.Destination {
+			flag = "--to-region"
+		}
+		err = usagef("%s: %w", flag, err)
 	case errors.Is(err, places.ErrUnclaimed):
 		err = usagef("%w; add one, or omit --config", err)
 	}

@@ -34,24 +34,24 @@ type Place struct {
 // that of a downloaded report.
 func openFolder(path, bucket string) (Place, error) {
 	if path == "" {
-		return Place{}, wrong("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX")
+		return Place{}, &ArgumentError{Err: errors.New("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX"), Destination: true}
 	}
 	if st, err := os.Stat(path); err == nil && !st.IsDir() {
-		return Place{}, wrong("%s is not a folder", path)
+		return Place{}, &ArgumentError{Err: fmt.Errorf("%s is not a folder", path), Destination: true}
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return Place{}, &ArgumentError{err}
+		return Place{}, &ArgumentError{Err: err, Destination: true}
 	}
 	b, err := dirbucket.Open(path)
 	if err != nil {
-		return Place{}, &ArgumentError{err}
+		return Place{}, &ArgumentError{Err: err, Destination: true}
 	}
 	if err := b.Lock(); err != nil {
 		err = errors.Join(err, b.Close())
 		if errors.Is(err, dirbucket.ErrLocked) {
 			return Place{}, fmt.Errorf("%s: another take is writing there: wait for its end, or choose another folder", path)
 		}
-		return Place{}, &ArgumentError{err}
+		return Place{}, &ArgumentError{Err: err, Destination: true}
 	}
 	base := report.Location{Bucket: bucket, Configuration: ConfigurationID}.Base()
 	return Place{Bucket: "local", Origin: filepath.Clean(path), base: base, Destination: b.WithBase(base), close: func() error {

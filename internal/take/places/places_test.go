@@ -126,22 +126,29 @@ func TestArgumentErrors(t *testing.T) {
 	}
 	local := places.Access{Endpoint: "http://127.0.0.1:9000"}
 	for _, c := range []struct {
-		source, to string
-		access     places.Access
+		source, to  string
+		access      places.Access
+		own         *places.Access // of the destination
+		destination bool           // the destination cannot be right
 	}{
-		{"photos", "out", local},
-		{"s3://", "out", local},
-		{"gs://photos", "out", local},
-		{"oss://My_Photos", "out", local},
-		{"oss://photos", "", local},
-		{"oss://photos", file, local},
-		{"oss://photos", filepath.Join(file, "below"), local},
-		{"oss://photos", "gs://reports", local},
-		{"s3://photos", "out", places.Access{Endpoint: "ftp://127.0.0.1"}},
+		{source: "photos", to: "out", access: local},
+		{source: "s3://", to: "out", access: local},
+		{source: "gs://photos", to: "out", access: local},
+		{source: "oss://My_Photos", to: "out", access: local},
+		{source: "oss://photos", access: local, destination: true},
+		{source: "oss://photos", to: file, access: local, destination: true},
+		{source: "oss://photos", to: filepath.Join(file, "below"), access: local, destination: true},
+		{source: "oss://photos", to: "gs://reports", access: local, destination: true},
+		{source: "s3://photos", to: "out", access: places.Access{Endpoint: "ftp://127.0.0.1"}},
+		{source: "oss://photos", to: "oss://reports", access: places.Access{Endpoint: "https://oss.example.com"}},
+		{source: "s3://photos", to: "oss://reports", access: local, destination: true},
+		{source: "oss://photos", to: "oss://reports", access: local, own: &places.Access{Endpoint: "https://oss.example.com"}, destination: true},
+		{source: "oss://photos", to: "s3://reports", access: local, own: &places.Access{Endpoint: "ftp://127.0.0.1"}, destination: true},
 	} {
-		_, _, err := described(c.access, nil).Open(c.source, c.to, slog.New(slog.DiscardHandler))
-		if _, ok := errors.AsType[*places.ArgumentError](err); !ok {
-			t.Errorf("%s to %q at %s: %v", c.source, c.to, c.access.Endpoint, err)
+		_, _, err := described(c.access, c.own).Open(c.source, c.to, slog.New(slog.DiscardHandler))
+		bad, ok := errors.AsType[*places.ArgumentError](err)
+		if !ok || bad.Destination != c.destination {
+			t.Errorf("%s to %q at %s: %v, of the destination: %t", c.source, c.to, c.access.Endpoint, err, ok && bad.Destination)
 		}
 	}
 }

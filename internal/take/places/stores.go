@@ -17,7 +17,10 @@ import (
 
 // An ArgumentError reports an address, or a description of a store, that cannot be
 // right.
-type ArgumentError struct{ Err error }
+type ArgumentError struct {
+	Err         error
+	Destination bool // it is that of the destination
+}
 
 // Error returns the text of Err.
 func (e *ArgumentError) Error() string { return e.Err.Error() }
@@ -25,7 +28,7 @@ func (e *ArgumentError) Error() string { return e.Err.Error() }
 // Unwrap returns Err.
 func (e *ArgumentError) Unwrap() error { return e.Err }
 
-func wrong(format string, args ...any) error { return &ArgumentError{fmt.Errorf(format, args...)} }
+func wrong(format string, args ...any) error { return &ArgumentError{Err: fmt.Errorf(format, args...)} }
 
 // ErrNoRegion means that neither the caller, the environment nor the endpoint names
 // the region of an OSS bucket.
@@ -80,6 +83,9 @@ func (s *Stores) Open(source, destination string, log *slog.Logger) (src, dst Pl
 		access = s.Source
 	}
 	if dst, err = s.bucket(destination, access, log); err != nil {
+		if bad, ok := errors.AsType[*ArgumentError](err); ok {
+			bad.Destination = true
+		}
 		return src, dst, err
 	}
 	if dst.Store.SameAs(src.Store) { // their limits are those of one store
@@ -101,15 +107,12 @@ func (s *Stores) bucket(address string, access Access, log *slog.Logger) (Place,
 		return Place{}, wrong("%q: a store of kind %s cannot have a bucket named %q", address, kind, name)
 	}
 	settings, there, err := s.settings(kind, name, access)
-	if errors.Is(err, ErrUnclaimed) {
-		return Place{}, wrong("%s: %w", address, err)
-	}
 	if err != nil {
-		return Place{}, &ArgumentError{err}
+		return Place{}, wrong("%s: %w", address, err)
 	}
 	store, err := foreign.Open(settings, log)
 	if err != nil {
-		return Place{}, &ArgumentError{err}
+		return Place{}, wrong("%s: %w", address, err)
 	}
 	return Place{
 		Store: store, Bucket: name, Prefix: prefix, Origin: scheme + "://" + there + " at " + store.URL(),
