@@ -27,7 +27,11 @@ func (c *call) getObject() error {
 	if !readable(&data, c.Now()) {
 		return object.ErrNotRestored
 	}
-	span, partial, err := parseRange(c.r.Header.Get("Range"), data.Size, standardRange(c.r.Header))
+	wanted := c.r.Header.Get("Range")
+	if !ifRange(c.r.Header.Get("If-Range"), data.ETag.String(), modifiedAt(&info, &data)) {
+		wanted = ""
+	}
+	span, partial, err := parseRange(wanted, data.Size, standardRange(c.r.Header))
 	if err != nil {
 		return &request.DetailError{Err: err, Header: [][2]string{{"Content-Range", "bytes */" + strconv.FormatInt(data.Size, 10)}}}
 	}

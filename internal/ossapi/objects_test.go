@@ -196,6 +196,14 @@ func TestGetObject(t *testing.T) {
 		{map[string]string{"Range": "bytes=8-20"}, 200, "0123456789", ""},
 		{map[string]string{"Range": "bytes=20-"}, 200, "0123456789", ""},
 		{standard("bytes=8-20"), 206, "89", "bytes 8-9/10"},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": etag}, 206, "234", "bytes 2-4/10"},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": strings.Trim(etag, `"`)}, 206, "234", "bytes 2-4/10"},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": modified}, 206, "234", "bytes 2-4/10"},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": `"x"`}, 200, "0123456789", ""},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": "W/" + etag}, 200, "0123456789", ""},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": "Mon, 05 Jan 2015 16:00:00 GMT"}, 200, "0123456789", ""},
+		{map[string]string{"Range": "bytes=2-4", "If-Range": "Mon, 05 Jan 2099 16:00:00 GMT"}, 200, "0123456789", ""},
+		{map[string]string{"Range": "bytes=10-", "If-Range": `"x"`, "X-Oss-Range-Behavior": "standard"}, 200, "0123456789", ""},
 	} {
 		m := w.must(t, w.do(t, "GET", "/photos/cat", "", tt.header), tt.status)
 		if m.body != tt.body || m.header.Get("Content-Range") != tt.want || m.header.Get("Content-Length") != fmt.Sprint(len(tt.body)) {

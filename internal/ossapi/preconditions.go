@@ -61,6 +61,21 @@ func (d preconditions) check(etag string, modified time.Time) error {
 	return nil
 }
 
+// ifRange reports whether the Range of a request with the header If-Range applies.
+// Otherwise the caller has the beginning of another object, and needs all of this one.
+// Unlike in the other conditions, a weak entity tag never matches, nor does a later date.
+//
+// Source: RFC 9110, section 13.1.5. OSS does not document the header.
+func ifRange(header, etag string, modified time.Time) bool {
+	if header == "" {
+		return true
+	}
+	if t, ok := parseDate(header); ok {
+		return modified.Truncate(time.Second).Equal(t)
+	}
+	return strings.EqualFold(strings.Trim(header, `"`), etag)
+}
+
 // failed returns the error of a condition that does not hold.
 func (d preconditions) failed(name string) error {
 	return &request.DetailError{
