@@ -195,6 +195,8 @@ func (c *takeCmd) take(ctx context.Context, con console, job take.Job, src, dst 
 		return err
 	case errors.Is(err, take.ErrOther):
 		return usagef("%w: run that one again, use --fresh to start over, or choose another destination", err)
+	case errors.Is(err, take.ErrUnreadable):
+		return usagef("%w: use --fresh to start over, or choose another destination", err)
 	case err != nil && begun.Attempt > 0:
 		return fmt.Errorf("take %s: %w%s; the same command resumes where it failed", c.Source, err, takeAdvice(err, src, dst))
 	case err != nil:

@@ -66,18 +66,29 @@ func (t *taking) load(ctx context.Context) error {
 	if err = errors.Join(err, f.Close()); err != nil {
 		return fmt.Errorf("read the state: %w", err)
 	}
-	var s state
-	if err := json.Unmarshal(raw, &s); err != nil {
-		return fmt.Errorf("%s is not the checkpoint of a take: %w", t.key(), err)
-	}
+	s, err := parseState(raw)
 	switch {
-	case s.Version != stateVersion || s.Plan == nil:
-		return fmt.Errorf("%s: %w: another version wrote it", t.key(), ErrOther)
+	case err != nil && t.opts.Fresh: // save replaces the state
+		t.log.Warn("starting over; data files of the unfinished take stay, because its checkpoint cannot be read", "key", t.key(), "err", err)
+		return nil
+	case err != nil:
+		return fmt.Errorf("%s: %w", t.key(), err)
 	case s.Job != t.identity() && !t.opts.Fresh:
 		return fmt.Errorf("%s: %w: %s, started at %s", t.key(), ErrOther, s.Origin, s.Started.Format(time.RFC3339))
 	}
 	t.state = s
 	return nil
+}
+
+// parseState parses a stored state. All errors are ErrUnreadable, wrapped.
+func parseState(raw []byte) (s state, err error) {
+	if err := json.Unmarshal(raw, &s); err != nil {
+		return s, fmt.Errorf("%w: %w", ErrUnreadable, err)
+	}
+	if s.Version != stateVersion || s.Plan == nil {
+		return s, fmt.Errorf("%w: its version is %d", ErrUnreadable, s.Version)
+	}
+	return s, nil
 }
 
 // save stores the state, also after ctx has ended.

@@ -80,10 +80,14 @@ var ErrInterrupted = errors.New("interrupted")
 // another job. It is wrapped with a description of that job.
 var ErrOther = errors.New("the destination has an unfinished take with other arguments")
 
+// ErrUnreadable means that the destination has a state that is damaged, or that
+// another version has written. Options.Fresh replaces it.
+var ErrUnreadable = errors.New("the checkpoint is damaged, or another version wrote it")
+
 // Run makes the report. It always writes a manifest, even if nothing matches. If
 // ctx ends, Run saves the state and returns ErrInterrupted. If a listing fails, Run
 // saves what was listed before. After other errors the state stays as well. They are
-// those of source and destination, and ErrOther.
+// those of source and destination, ErrOther and ErrUnreadable.
 func Run(ctx context.Context, job Job, opts Options) (engine.Result, error) {
 	t := &taking{job: job, opts: opts, log: cmp.Or(opts.Log, slog.Default()), active: map[*engine.Progress]bool{}, stop: make(chan struct{})}
 	t.end = sync.OnceFunc(func() { close(t.stop) })

@@ -217,10 +217,24 @@ func TestOther(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.whole(t, result)
+}
 
-	w.store.Bucket("reports").Write("p/photos/take/checkpoint.json", []byte("{"))
-	if _, err := take.Run(t.Context(), w.job, options); err == nil || !strings.Contains(err.Error(), "is not the checkpoint of a take") {
-		t.Errorf("a damaged state: %v", err)
+// A state that cannot be read is not overwritten, unless the take is to start over.
+func TestUnreadable(t *testing.T) {
+	for _, text := range []string{"", "{", "null", "[]", "{}", `{"version":1}`, `{"version":2,"outline":{}}`} {
+		w := newWorld(60)
+		w.store.Bucket("reports").Write("p/photos/take/checkpoint.json", []byte(text))
+		if _, err := take.Run(t.Context(), w.job, options); !errors.Is(err, take.ErrUnreadable) || errors.Is(err, take.ErrOther) {
+			t.Errorf("%q: %v", text, err)
+		}
+		fresh := options
+		fresh.Fresh = true
+		result, err := take.Run(t.Context(), w.job, fresh)
+		if err != nil {
+			t.Errorf("%q, started over: %v", text, err)
+			continue
+		}
+		w.whole(t, result)
 	}
 }
 
