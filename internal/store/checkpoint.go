@@ -21,11 +21,12 @@ const checkpointTime = "20060102T150405.000Z"
 func checkpointRoot(dir string) string { return filepath.Join(dir, "checkpoints") }
 
 // Checkpoint keeps the present index as hard links, for [Repair], and removes all checkpoints
-// except the newest three.
+// except the newest three. It also notes which log of the index is the newest by now.
 func (s *Store) Checkpoint() error {
 	if s.ballast == nil {
 		return nil // the store is not in the operating system's files
 	}
+	s.listLog()
 	root := checkpointRoot(filepath.Dir(s.ballast.path))
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return err

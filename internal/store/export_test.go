@@ -12,6 +12,9 @@ import (
 // Settle waits until what the last process left behind is removed.
 func (s *Store) Settle() { s.sweeping.Wait() }
 
+// Flush writes the changes that are only in logs to tables.
+func Flush(s *Store) error { return s.db.Flush() }
+
 // Damage removes the first entry of a space of the index, or adds one that
 // nothing names.
 func Damage(t testing.TB, s *Store, space byte, value []byte) {

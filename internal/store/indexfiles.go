@@ -18,9 +18,11 @@ import (
 // docs/formats/store.md.
 const indexFilesName = "files.json"
 
-// indexFiles are the files of an index that no process has open, with their sizes in bytes.
+// indexFiles are the files of an index that no process has open, with their sizes in bytes. While a
+// process has it open, it is only the number of a log that the process wrote.
 type indexFiles struct {
-	Files map[string]int64 `json:"files"`
+	Files map[string]int64 `json:"files,omitempty"`
+	Log   uint64           `json:"log,omitempty"`
 }
 
 // ErrIncompleteIndex reports an index that lacks files, such as one that was copied in part.
@@ -53,6 +55,9 @@ func checkIndexFiles(fsys vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
+	if want.Log != 0 {
+		return checkLog(fsys, dir, want.Log, path)
+	}
 	if have.opened() > want.opened() {
 		return nil
 	}
@@ -69,6 +74,21 @@ func checkIndexFiles(fsys vfs.FS, dir string) error {
 }
 
 const incompleteAdvice = "copy or restore the whole folder again; to open the index as it is and lose what the file held, remove"
+
+// checkLog refuses the index of a killed process in dir if it lacks a log that the process wrote
+// and that is needed.
+func checkLog(fsys vfs.FS, dir string, log uint64, list string) error {
+	path := fsys.PathJoin(dir, fmt.Sprintf("%06d.log", log))
+	_, err := fsys.Stat(path)
+	if !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	needed, err := firstNeededLog(fsys, dir)
+	if err != nil || log < needed {
+		return err
+	}
+	return fmt.Errorf("%w: %s is missing: %s %s", ErrIncompleteIndex, path, incompleteAdvice, list)
+}
 
 // checkMarker refuses an index that Pebble would take for a new one.
 func checkMarker(fsys vfs.FS, dir string) error {
@@ -91,6 +111,28 @@ func writeIndexFiles(fsys vfs.FS, dir string) error {
 	if err != nil {
 		return err
 	}
+	return saveIndexFiles(fsys, dir, list)
+}
+
+// writeOpenLog replaces the list of the index in dir, which this process has open, by the number of
+// its newest log, so that a copy of the folder of a killed process is known to lack it.
+func writeOpenLog(fsys vfs.FS, dir string) error {
+	names, err := fsys.List(dir)
+	if err != nil {
+		return err
+	}
+	var list indexFiles
+	for _, name := range names {
+		if number, found := strings.CutSuffix(filepath.Base(name), ".log"); found {
+			if n, err := strconv.ParseUint(number, 10, 64); err == nil {
+				list.Log = max(list.Log, n)
+			}
+		}
+	}
+	return saveIndexFiles(fsys, dir, list)
+}
+
+func saveIndexFiles(fsys vfs.FS, dir string, list indexFiles) error {
 	b, err := json.MarshalIndent(list, "", "  ")
 	if err != nil {
 		return err

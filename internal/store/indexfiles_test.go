@@ -104,3 +104,60 @@ func TestIndexFilesAreOld(t *testing.T) {
 	check(t, os.Remove(list))
 	open(t, dir, store.Options{})
 }
+
+// The folder of a killed server is refused if it lacks its newest log, and opens if the log is there
+// or no longer needed.
+func TestKilledIndexLacksLog(t *testing.T) {
+	dir := t.TempDir()
+	s, err := store.Open(t.Context(), dir, store.Options{})
+	check(t, err)
+	bucket(t, s, object.Unversioned)
+	put(t, s, "a", "old")
+	check(t, s.Close())
+	s = open(t, dir, store.Options{})
+	put(t, s, "a", "new")
+
+	copied := func() (string, []string) {
+		to := t.TempDir()
+		check(t, os.CopyFS(to, os.DirFS(dir)))
+		logs, err := filepath.Glob(filepath.Join(to, "index", "*.log"))
+		check(t, err)
+		if len(logs) == 0 {
+			t.Fatal("no logs")
+		}
+		return to, logs // sorted
+	}
+	whole, _ := copied()
+	if _, got := read(t, open(t, whole, store.Options{}), object.Version{Bucket: "b", Key: "a"}); got != "new" {
+		t.Errorf("the whole copy has %q", got)
+	}
+	lacking, logs := copied()
+	newest := logs[len(logs)-1]
+	check(t, os.Remove(newest))
+	_, err = store.Open(t.Context(), lacking, store.Options{})
+	_, repairErr := store.Repair(t.Context(), lacking, slog.New(slog.DiscardHandler), func(store.Problem) {})
+	for _, err := range []error{err, repairErr} {
+		if !errors.Is(err, store.ErrIncompleteIndex) || !strings.Contains(err.Error(), filepath.Base(newest)) {
+			t.Fatal("without the newest log:", err)
+		}
+	}
+
+	// The changes of that log go to tables, while files.json still names it.
+	check(t, store.Flush(s))
+	flushed, logs := copied()
+	for _, log := range logs {
+		if filepath.Base(log) == filepath.Base(newest) {
+			check(t, os.Remove(log))
+		}
+	}
+	if _, got := read(t, open(t, flushed, store.Options{}), object.Version{Bucket: "b", Key: "a"}); got != "new" {
+		t.Errorf("without a log that is not needed: %q", got)
+	}
+
+	check(t, s.Checkpoint())
+	lacking, logs = copied()
+	check(t, os.Remove(logs[len(logs)-1]))
+	if _, err := store.Open(t.Context(), lacking, store.Options{}); !errors.Is(err, store.ErrIncompleteIndex) {
+		t.Error("without the log that the checkpoint noted:", err)
+	}
+}

@@ -116,6 +116,7 @@ func Open(ctx context.Context, dir string, opts Options) (_ *Store, err error) {
 	if err := s.loadBuckets(); err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	s.listLog()
 	s.startSweep(ctx)
 	return s, nil
 }
@@ -133,6 +134,14 @@ func (s *Store) Close() error {
 		}
 	})
 	return s.closed
+}
+
+// listLog notes the newest log of the open index. Without the note, the next start cannot notice
+// that the log was lost, so a failure is only logged.
+func (s *Store) listLog() {
+	if err := writeOpenLog(s.fsys, s.index); err != nil {
+		s.opts.Log.Warn("store: the log of the index could not be noted; a lost one may go unnoticed", "err", err)
+	}
 }
 
 // listFiles lists the files of the closed index. Without the list, the next start cannot notice
