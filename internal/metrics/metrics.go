@@ -34,6 +34,7 @@ var (
 	sentBytes       = sectionAPI.counter("sent_bytes_total", "Bytes of response bodies sent.")
 	openConnections = sectionAPI.gauge("connections", "Open connections of clients.")
 	maxConnections  = sectionAPI.gauge("connections_max", "Limit of open connections (--max-connections).")
+	certificateFrom = sectionAPI.gauge("tls_certificate_start_timestamp_seconds", "From when on the TLS certificate in use is valid, in Unix seconds; missing without --tls-cert.")
 	certificateEnd  = sectionAPI.gauge("tls_certificate_expiry_timestamp_seconds", "When the TLS certificate in use expires, in Unix seconds; missing without --tls-cert.")
 
 	buildInfo = sectionProcess.gauge("build_info", "Always 1. The labels say what the program was built from.", "version", "revision", "goversion")
@@ -118,12 +119,14 @@ func (m *Metrics) Connections(open func() int, limit int) {
 	}, openConnections, maxConnections)
 }
 
-// Certificate exports when the TLS certificate in use expires.
-func (m *Metrics) Certificate(expires func() time.Time) {
+// Certificate exports from when and until when the TLS certificate in use is valid.
+func (m *Metrics) Certificate(validity func() (from, until time.Time)) {
 	m.reads(func(emit emitter) error {
-		emit(certificateEnd, float64(expires().Unix()))
+		from, until := validity()
+		emit(certificateFrom, float64(from.Unix()))
+		emit(certificateEnd, float64(until.Unix()))
 		return nil
-	}, certificateEnd)
+	}, certificateFrom, certificateEnd)
 }
 
 // Observe counts a request. Its operation and its error code come from fixed

@@ -24,7 +24,7 @@ func (s *Server) openAdmin(access *ram.Directory, buckets *bucket.Registry, serv
 	s.handle("GET /-/readyz", http.HandlerFunc(s.serveReady))
 	counts.Connections(s.conns.Count, s.cfg.MaxConnections)
 	if s.certificate != nil {
-		counts.Certificate(s.certificate.Expires)
+		counts.Certificate(s.certificate.Validity)
 	}
 	s.openMetrics(counts, ok)
 	account := s.accountOnly(access)

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stocktake/stocktake/internal/testserver"
 )
@@ -52,21 +53,26 @@ func TestReloadCertificate(t *testing.T) {
 	if n := serial(); n != 1 {
 		t.Errorf("serial number %d, want 1", n)
 	}
-	expiry := func() string {
+	validity := func() (bounds [2]string) {
 		w := httptest.NewRecorder()
 		s.Handler().ServeHTTP(w, httptest.NewRequest(http.MethodGet, metricsPath, nil))
-		_, rest, _ := strings.Cut(w.Body.String(), "\nstocktake_tls_certificate_expiry_timestamp_seconds ")
-		value, _, _ := strings.Cut(rest, "\n")
-		return value
+		for i, name := range []string{"start", "expiry"} {
+			_, rest, _ := strings.Cut(w.Body.String(), "\nstocktake_tls_certificate_"+name+"_timestamp_seconds ")
+			bounds[i], _, _ = strings.Cut(rest, "\n")
+		}
+		return bounds
 	}
-	inUse := func() string {
+	inUse := func() (bounds [2]string) {
 		pair, err := tls.LoadX509KeyPair(chain, key)
 		if err != nil {
 			t.Fatal(err)
 		}
-		return strconv.FormatFloat(float64(pair.Leaf.NotAfter.Unix()), 'g', -1, 64)
+		for i, at := range []time.Time{pair.Leaf.NotBefore, pair.Leaf.NotAfter} {
+			bounds[i] = strconv.FormatFloat(float64(at.Unix()), 'g', -1, 64)
+		}
+		return bounds
 	}
-	if got, want := expiry(), inUse(); got != want {
+	if got, want := validity(), inUse(); got != want {
 		t.Errorf("the metric says %q, the certificate %q", got, want)
 	}
 	if err := testserver.WriteCertificate(2, chain, key); err != nil {

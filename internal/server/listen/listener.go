@@ -74,8 +74,12 @@ func (c *Certificate) Load() error {
 	return nil
 }
 
-// Expires returns when the certificate in use expires. Load must have succeeded before.
-func (c *Certificate) Expires() time.Time { return c.pair.Load().Leaf.NotAfter }
+// Validity returns from when and until when the certificate in use is valid. Load must have
+// succeeded before.
+func (c *Certificate) Validity() (from, until time.Time) {
+	leaf := c.pair.Load().Leaf
+	return leaf.NotBefore, leaf.NotAfter
+}
 
 // warn logs that the certificate is not valid at a time, unless it did recently.
 func (c *Certificate) warn(pair *tls.Certificate, now time.Time) {
