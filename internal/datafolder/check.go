@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -91,9 +92,12 @@ func check(dir string, names []string, opts Options) error {
 		if !slices.Contains(names, p.Name) || slices.Contains(opts.Unused, p.Name) {
 			continue
 		}
-		problem := p.problem(dir)
+		problem, err := p.problem(dir)
+		if err != nil {
+			return fmt.Errorf("%s in the data folder %s: %w", p.Name, dir, err)
+		}
 		if deeper := opts.Damaged[p.Name]; problem == "" && deeper != nil {
-			err := deeper(filepath.Join(dir, p.Name))
+			err = deeper(filepath.Join(dir, p.Name))
 			if errors.Is(err, ErrNotChecked) {
 				return fmt.Errorf("%s in the data folder %s: %w", p.Name, dir, err)
 			}
@@ -111,33 +115,51 @@ func check(dir string, names []string, opts Options) error {
 	return nil
 }
 
-// problem returns what is wrong with a part; "" if its kind shows no fault.
-func (p *Part) problem(dir string) string {
+// problem returns what is wrong with a part; "" if its kind shows no fault. The error is
+// ErrNotChecked if the part cannot be read for a reason unrelated to its state.
+func (p *Part) problem(dir string) (string, error) {
 	path := filepath.Join(dir, p.Name)
 	info, err := os.Stat(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return "is missing"
+		return "is missing", nil
 	case err != nil:
-		return "cannot be read (" + err.Error() + ")"
+		return unreadable(err)
 	case info.IsDir() != (p.Kind == Index || p.Kind == Blobs):
-		return "is a folder instead of a file, or the reverse"
+		return "is a folder instead of a file, or the reverse", nil
 	case !info.IsDir() && info.Size() == 0:
-		return "is empty"
+		return "is empty", nil
 	}
 	switch p.Kind {
 	case Index:
-		if manifests, err := filepath.Glob(filepath.Join(path, "MANIFEST-*")); err != nil || len(manifests) == 0 {
-			return "is empty"
+		entries, err := os.ReadDir(path)
+		if err != nil {
+			return unreadable(err)
+		}
+		if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return strings.HasPrefix(e.Name(), "MANIFEST-") }) {
+			return "is empty", nil
 		}
 	case Document:
-		if b, err := os.ReadFile(path); err != nil {
-			return "cannot be read (" + err.Error() + ")"
-		} else if !json.Valid(b) {
-			return "is damaged (it is not JSON)"
+		b, err := os.ReadFile(path)
+		if err != nil {
+			return unreadable(err)
+		}
+		if !json.Valid(b) {
+			return "is damaged (it is not JSON)", nil
 		}
 	}
-	return ""
+	return "", nil
+}
+
+// unreadable tells a part that is damaged from one that this process may not open.
+func unreadable(err error) (string, error) {
+	if errors.Is(err, fs.ErrPermission) {
+		return "", fmt.Errorf("%w: %w: give it to the user of the server", ErrNotChecked, err)
+	}
+	if errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) {
+		return "", fmt.Errorf("%w: %w", ErrNotChecked, err)
+	}
+	return "cannot be read (" + err.Error() + ")", nil
 }
 
 // aside is part of the name to which a lost part is renamed.

@@ -116,7 +116,7 @@ func update(path string, change func(*Identity)) error {
 // present returns the parts that are in the folder and not empty.
 func present(dir string) (names []string) {
 	for _, p := range parts {
-		if p.problem(dir) == "" {
+		if problem, err := p.problem(dir); problem == "" && err == nil {
 			names = append(names, p.Name)
 		}
 	}

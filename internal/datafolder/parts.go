@@ -58,13 +58,16 @@ var parts = []Part{
 	{StoresName, Document, "the bucket names that stores in the settings have claimed so far", nil},
 }
 
-// ProbeName is the file by which a server finds out whether it may write to the folder. It is
-// there for a moment at each start.
+// ProbeName is the file by which a server finds out whether it may write to the folder, and to the
+// folders of the store in it. It is there for a moment at each start.
 const ProbeName = ".writable"
+
+// UnfinishedName is the folder of blobs that are being received.
+const UnfinishedName = "tmp"
 
 // temporary are entries that a data folder may have besides its parts, and that
 // nothing is lost with.
-var temporary = []string{ProbeName, "tmp", "ballast", "checkpoints", "index.repair", CatalogName + "-wal", CatalogName + "-shm"}
+var temporary = []string{ProbeName, UnfinishedName, "ballast", "checkpoints", "index.repair", CatalogName + "-wal", CatalogName + "-shm"}
 
 // Parts returns the table of all parts.
 func Parts() []Part { return slices.Clone(parts) }

@@ -30,17 +30,36 @@ func (f Folder) Check() error {
 	return nil
 }
 
-// checkWritable refuses a folder whose file system is read-only, or whose rights do
-// not let the server write: what is in it would fail one by one, and say less.
-func (f Folder) checkWritable() error {
-	probe, err := os.OpenFile(filepath.Join(string(f), datafolder.ProbeName), os.O_CREATE|os.O_WRONLY, 0o600)
+// checkUsable refuses a folder whose file system is read-only, or that has a folder which the
+// server may not read and write, such as one restored by another user: what is in it would fail
+// one by one, and say less.
+func (f Folder) checkUsable() error {
+	for _, name := range []string{".", datafolder.IndexName, datafolder.BlobsName, datafolder.UnfinishedName} {
+		if err := checkUsable(f.join(name)); err != nil {
+			return &SettingError{"data", err}
+		}
+	}
+	return nil
+}
+
+func checkUsable(dir string) error {
+	if entries, err := os.Open(dir); err == nil {
+		_ = entries.Close()
+	} else if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("the folder cannot be read: %w", err)
+	}
+	probe, err := os.OpenFile(filepath.Join(dir, datafolder.ProbeName), os.O_CREATE|os.O_WRONLY, 0o600)
 	switch {
 	case errors.Is(err, syscall.EROFS), errors.Is(err, fs.ErrPermission):
-		return &SettingError{"data", fmt.Errorf("the folder cannot be written: %w", err)}
+		return fmt.Errorf("the folder cannot be written: %w", err)
 	case err != nil:
-		return nil // such as a full disk, which the store has room kept for
+		return nil // it does not exist yet, or the disk is full, for which the store has room kept
 	}
-	return errors.Join(probe.Close(), os.Remove(probe.Name()))
+	err = os.Remove(probe.Name())
+	if errors.Is(err, fs.ErrNotExist) {
+		err = nil // another server that starts removed it; the store tells them apart
+	}
+	return errors.Join(probe.Close(), err)
 }
 
 func (f Folder) join(name string) string { return filepath.Join(string(f), name) }
@@ -139,7 +158,7 @@ const registerInterval = time.Minute
 // checkWhole refuses a data folder that has lost parts, except those whose loss
 // the settings accept.
 func (s *Server) checkWhole(ctx context.Context) error {
-	if err := s.folder.checkWritable(); err != nil {
+	if err := s.folder.checkUsable(); err != nil {
 		return err
 	}
 	opts := datafolder.Options{Damaged: map[string]func(string) error{
