@@ -53,6 +53,9 @@ func explain(err error, doing string) error {
 		if strings.Contains(serr.Message, plainToTLS) {
 			return fmt.Errorf("%s: the server expects TLS: use --endpoint https://HOST:PORT", doing)
 		}
+		if serr.Code == unreadableAnswer {
+			return fmt.Errorf("%s: the answer is not one of OSS; is --endpoint right? status %d: %s", doing, serr.StatusCode, firstLine(serr.Snapshot))
+		}
 		err := fmt.Errorf("%s: %s: %s%s (status %d, request %s)", doing, serr.Code, serr.Message, argument(serr), serr.StatusCode, serr.RequestID)
 		if inputCodes[serr.Code] {
 			return usageError{err}
@@ -81,6 +84,19 @@ func away(err error) bool {
 	return unreachable || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
+// What Alibaba's SDK calls answers that it cannot read: an error that is not XML, and a result
+// that is not.
+const (
+	unreadableAnswer = "BadErrorResponse"
+	unreadableResult = "UnmarshalOutputFail"
+)
+
+// firstLine returns the beginning of an answer.
+func firstLine(answer []byte) string {
+	line, _, _ := strings.Cut(strings.TrimSpace(string(answer[:min(len(answer), 1000)])), "\n")
+	return strings.TrimSpace(line)
+}
+
 // plainToTLS is net/http's answer to a request without TLS to a TLS listener.
 const plainToTLS = "Client sent an HTTP request to an HTTPS server"
 
@@ -94,6 +110,9 @@ func unreachable(err error, doing string) error {
 	}
 	if unknown, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
 		return fmt.Errorf("%s: the server's certificate is not signed by a known authority: set SSL_CERT_FILE to its file (%w)", doing, unknown)
+	}
+	if bad, ok := errors.AsType[*oss.ClientError](err); ok && bad.Code == unreadableResult {
+		return fmt.Errorf("%s: the answer is not one of OSS; is --endpoint right? (%w)", doing, bad.Err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

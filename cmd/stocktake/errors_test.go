@@ -105,6 +105,35 @@ func TestExplainNoAnswer(t *testing.T) {
 	}
 }
 
+// An answer that is not one of OSS, such as that of another program, or of a server without the role
+// api, is said to be so, with what it says.
+func TestExplainForeignAnswer(t *testing.T) {
+	for name, c := range map[string]struct {
+		status     int
+		body, want string
+	}{
+		"page":       {http.StatusOK, "<html><meta></html>", "the answer is not one of OSS; is --endpoint right?"},
+		"error page": {http.StatusNotFound, "<!DOCTYPE HTML>\n<html>", "the answer is not one of OSS; is --endpoint right? status 404: <!DOCTYPE HTML>"},
+		"no role":    {http.StatusServiceUnavailable, "this server answers no requests\n", "status 503: this server answers no requests"},
+		"nothing":    {http.StatusTeapot, "", "status 418"},
+	} {
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(c.status)
+			_, _ = io.WriteString(w, c.body)
+		}))
+		defer s.Close()
+		oc, err := newOSSClient(s.URL, "cn-hangzhou", true, server.AccessKey{ID: "id", Secret: "secret"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = oc.ListBuckets(t.Context(), &oss.ListBucketsRequest{}, func(o *oss.Options) { o.RetryMaxAttempts = oss.Ptr(1) })
+		err = explain(err, "look")
+		if !strings.HasPrefix(err.Error(), "look: ") || !strings.Contains(err.Error(), c.want) || strings.ContainsAny(err.Error(), "\n") || strings.Contains(err.Error(), "parse xml") {
+			t.Errorf("%s: %q; want %q in it", name, err, c.want)
+		}
+	}
+}
+
 // Input that no server need be asked about is the command line's fault.
 func TestExplainInvalidArgument(t *testing.T) {
 	oc, err := newOSSClient("http://127.0.0.1:1", "cn-hangzhou", true, server.AccessKey{ID: "id", Secret: "secret"})
