@@ -87,12 +87,15 @@ func (t *Table) confirm(ctx context.Context, conn *pgx.Conn, reported *lastRepor
 	if err := t.read(ctx, conn); err != nil {
 		return err
 	}
-	err := t.apply()
-	t.logUnconfirmed(ctx, err)
-	if err == nil {
+	applied := t.apply()
+	if applied == nil {
 		t.confirmed.Store(&asked)
 	}
-	return t.report(ctx, conn, reported, err == nil)
+	if err := t.report(ctx, conn, reported, applied == nil); err != nil {
+		return err // such as a database that is read-only; the caller logs it
+	}
+	t.logUnconfirmed(ctx, applied)
+	return nil
 }
 
 // apply puts the read changes in force.

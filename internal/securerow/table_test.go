@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -289,6 +290,43 @@ func TestUnconfirmed(t *testing.T) {
 	if behind, err := b.AwaitReaders(t.Context(), "one", time.Minute); err != nil || len(behind) > 0 {
 		t.Errorf("behind are %v, %v", behind, err)
 	}
+}
+
+// A database that can be read and not written is logged once, not at each attempt.
+func TestUnreported(t *testing.T) {
+	address := database(t)
+	exec(t, address, `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'read-only'; END $$;
+		CREATE TRIGGER refuse BEFORE INSERT ON document_readers FOR EACH ROW EXECUTE FUNCTION refuse()`)
+	var lines lockedBuffer
+	a := open(t, address, securerow.Options{Host: "a", MaxAge: time.Hour, Log: slog.New(slog.NewTextHandler(&lines, nil))})
+	var attempts atomic.Int64
+	a.OnChange(func() error { attempts.Add(1); return nil })
+	stop := serve(t, a)
+	eventually(t, "it tries four times", func() bool { return attempts.Load() >= 4 })
+	exec(t, address, "DROP TRIGGER refuse ON document_readers")
+	eventually(t, "it is confirmed", func() bool { return strings.Contains(lines.String(), "up to date") })
+	stop()
+	if got := lines.String(); strings.Count(got, "\n") != 2 || strings.Count(got, "read-only") != 1 {
+		t.Errorf("logged:\n%s", got)
+	}
+}
+
+// lockedBuffer keeps what is logged.
+type lockedBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (b *lockedBuffer) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.Write(p)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.text.String()
 }
 
 // Processes whose settings differ report this, with the names of the others.

@@ -76,7 +76,11 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 	s.readyIf(func() error {
 		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
 		defer cancel()
-		if err := s.database.Ping(ctx); err != nil {
+		err := s.database.Writable(ctx)
+		if errors.Is(err, postgres.ErrReadOnly) {
+			return errors.Join(err, s.database.Refused())
+		}
+		if err != nil {
 			return errors.Join(errors.New("the database does not answer"), s.database.Refused())
 		}
 		return s.database.Refused()

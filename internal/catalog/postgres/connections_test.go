@@ -113,6 +113,20 @@ func TestFitWaits(t *testing.T) {
 	}
 }
 
+// A database that refuses writes is told from one that takes them.
+func TestWritable(t *testing.T) {
+	address := database(t)
+	db := open(t, address).Database()
+	if err := db.Writable(t.Context()); err != nil {
+		t.Error(err)
+	}
+	name := parse(t, address).ConnConfig.Database
+	exec(t, address, "ALTER DATABASE "+name+" SET default_transaction_read_only = on")
+	if err := open(t, address).Database().Writable(t.Context()); !errors.Is(err, postgres.ErrReadOnly) {
+		t.Errorf("%v, want %v", err, postgres.ErrReadOnly)
+	}
+}
+
 // Every way to query a database that has no connection left reports what to correct,
 // until a connection is made again.
 func TestRefused(t *testing.T) {

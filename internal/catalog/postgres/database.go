@@ -39,8 +39,21 @@ func (d *Database) Pool() *pgxpool.Pool { return d.pool }
 // Name returns the name of the database in logs, without its password.
 func (d *Database) Name() string { return d.name }
 
-// Ping returns nil if the server answers.
-func (d *Database) Ping(ctx context.Context) error { return d.pool.Ping(ctx) }
+// ErrReadOnly reports a database that answers and refuses writes, such as a standby, or a server
+// with default_transaction_read_only.
+var ErrReadOnly = errors.New("the database is read-only")
+
+// Writable asks the database whether it takes writes. It returns ErrReadOnly if it does not.
+func (d *Database) Writable(ctx context.Context) error {
+	var readOnly string
+	if err := d.pool.QueryRow(ctx, `SELECT current_setting('transaction_read_only')`).Scan(&readOnly); err != nil {
+		return err
+	}
+	if readOnly == "on" {
+		return ErrReadOnly
+	}
+	return nil
+}
 
 // Row reads the only row of a query into dest. It returns pgx.ErrNoRows if there is
 // none. The query must not change anything, because it is repeated if the
