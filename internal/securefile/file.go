@@ -67,6 +67,9 @@ func (f *File) Update(edit func(data []byte) ([]byte, error)) (seen int64, err e
 		return 0, err
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
+	if err := removeUnfinished(f.path); err != nil {
+		return 0, err
+	}
 	before, err := f.Read()
 	if err != nil {
 		return 0, err

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // ErrTooOpen reports a file that users other than the owner may read. A file owned by root may be
@@ -87,6 +88,26 @@ func replace(fs files, path string, data []byte) (err error) {
 	}
 	renamed = true
 	return fs.SyncDir(dir)
+}
+
+// removeUnfinished removes the files that interrupted calls of Replace left next to path; they hold
+// secrets, too. The caller holds the lock of path, so no call is in progress.
+func removeUnfinished(path string) error {
+	dir := filepath.Dir(path)
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		random, found := strings.CutPrefix(e.Name(), "."+filepath.Base(path)+"-")
+		if !found || strings.Trim(random, "0123456789") != "" {
+			continue
+		}
+		if err := os.Remove(filepath.Join(dir, e.Name())); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+	return nil
 }
 
 type osFiles struct{}

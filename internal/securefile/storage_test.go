@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stocktake/stocktake/internal/securefile"
@@ -27,6 +28,32 @@ func TestFileStorage(t *testing.T) {
 			Heal: func(storage securefile.Storage) { storage.(*securefile.File).Heal() },
 		}
 	})
+}
+
+// What a killed process left next to a file is removed by the next update, and nothing else is.
+func TestUnfinishedIsRemoved(t *testing.T) {
+	dir := t.TempDir()
+	kept := []string{".g-1-2", ".g-a", ".h-1"}
+	for _, name := range append([]string{".g-1234567"}, kept...) {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte("secret"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	room := securefile.NewFile(filepath.Join(dir, "g"), 100)
+	if _, err := room.Update(func([]byte) ([]byte, error) { return []byte("x"), nil }); err != nil {
+		t.Fatal(err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	if want := append(kept, "g", "g.lock"); !slices.Equal(names, want) {
+		t.Errorf("%q, want %q", names, want)
+	}
 }
 
 // Memory keeps the contract as far as one process can.
