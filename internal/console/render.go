@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"path"
 	"strings"
+	"sync"
 
 	"github.com/stocktake/stocktake/internal/human"
 	"github.com/stocktake/stocktake/internal/ram"
@@ -111,10 +112,18 @@ func (v *visit) render(p *page) {
 	}
 	h.Set("Content-Encoding", "gzip")
 	v.w.WriteHeader(status)
-	z, _ := gzip.NewWriterLevel(v.w, gzip.BestSpeed) // the level is valid
-	_, _ = z.Write(body)                             // an error means that the browser has disconnected
+	z := compressors.Get().(*gzip.Writer)
+	defer compressors.Put(z)
+	z.Reset(v.w)
+	_, _ = z.Write(body) // an error means that the browser has disconnected
 	_ = z.Close()
 }
+
+// compressors keeps what compresses pages: one is made of 800 KB.
+var compressors = sync.Pool{New: func() any {
+	z, _ := gzip.NewWriterLevel(nil, gzip.BestSpeed) // the level is valid
+	return z
+}}
 
 // html renders a page as HTML, as a whole or not at all.
 func (v *visit) html(p *page) ([]byte, error) {
