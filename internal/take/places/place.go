@@ -34,24 +34,24 @@ type Place struct {
 // that of a downloaded report.
 func openFolder(path, bucket string) (Place, error) {
 	if path == "" {
-		return Place{}, &ArgumentError{Err: errors.New("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX"), Destination: true}
+		return Place{}, wrong("the destination is empty: name a folder, s3://BUCKET/PREFIX or oss://BUCKET/PREFIX")
 	}
 	if st, err := os.Stat(path); err == nil && !st.IsDir() {
-		return Place{}, &ArgumentError{Err: fmt.Errorf("%s is not a folder", path), Destination: true}
+		return Place{}, wrong("%s is not a folder", path)
 	}
 	if err := os.MkdirAll(path, 0o700); err != nil {
-		return Place{}, &ArgumentError{Err: err, Destination: true}
+		return Place{}, &ArgumentError{Err: err}
 	}
 	b, err := dirbucket.Open(path)
 	if err != nil {
-		return Place{}, &ArgumentError{Err: err, Destination: true}
+		return Place{}, &ArgumentError{Err: err}
 	}
 	if err := b.Lock(); err != nil {
 		err = errors.Join(err, b.Close())
 		if errors.Is(err, dirbucket.ErrLocked) {
 			return Place{}, fmt.Errorf("%s: another take is writing there: wait for its end, or choose another folder", path)
 		}
-		return Place{}, &ArgumentError{Err: err, Destination: true}
+		return Place{}, &ArgumentError{Err: err}
 	}
 	base := report.Location{Bucket: bucket, Configuration: ConfigurationID}.Base()
 	return Place{Bucket: "local", Origin: filepath.Clean(path), base: base, Destination: b.WithBase(base), close: func() error {

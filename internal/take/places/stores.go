@@ -71,9 +71,16 @@ func (s *Stores) Open(source, destination string, log *slog.Logger) (src, dst Pl
 	if src, err = s.bucket(source, s.Source, log); err != nil {
 		return src, dst, err
 	}
+	dst, err = s.openDestination(&src, destination, log)
+	if bad, ok := errors.AsType[*ArgumentError](err); ok {
+		bad.Destination = true
+	}
+	return src, dst, err
+}
+
+func (s *Stores) openDestination(src *Place, destination string, log *slog.Logger) (dst Place, err error) {
 	if !strings.Contains(destination, "://") {
-		dst, err = openFolder(destination, src.Bucket)
-		return src, dst, err
+		return openFolder(destination, src.Bucket)
 	}
 	var access Access
 	switch {
@@ -83,16 +90,13 @@ func (s *Stores) Open(source, destination string, log *slog.Logger) (src, dst Pl
 		access = s.Source
 	}
 	if dst, err = s.bucket(destination, access, log); err != nil {
-		if bad, ok := errors.AsType[*ArgumentError](err); ok {
-			bad.Destination = true
-		}
-		return src, dst, err
+		return dst, err
 	}
 	if dst.Store.SameAs(src.Store) { // their limits are those of one store
 		dst.Store = src.Store
 	}
 	dst.Destination = dst.Store.Default().Destination(dst.there)
-	return src, dst, nil
+	return dst, nil
 }
 
 // bucket opens the bucket of an address.
