@@ -77,13 +77,10 @@ func (s *Server) openDatabase(ctx context.Context) (catalog, error) {
 		ctx, cancel := context.WithTimeout(context.Background(), databasePatience)
 		defer cancel()
 		err := s.database.Writable(ctx)
-		if errors.Is(err, postgres.ErrReadOnly) {
-			return errors.Join(err, s.database.Refused())
+		if err != nil && !errors.Is(err, postgres.ErrReadOnly) {
+			err = errors.New("the database does not answer")
 		}
-		if err != nil {
-			return errors.Join(errors.New("the database does not answer"), s.database.Refused())
-		}
-		return s.database.Refused()
+		return errors.Join(err, s.database.Refused())
 	})
 	s.work(s.watchTables)
 	s.mentions = append(s.mentions, func() error {
