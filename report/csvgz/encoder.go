@@ -19,7 +19,6 @@ type Encoder struct {
 
 	tables
 	preset *preset
-	limits []limit
 
 	out    buffer   // DEFLATE not written to w yet
 	text   buffer   // the last rows
@@ -78,7 +77,6 @@ func New(bucket string, columns []stocktake.Field) (*Encoder, error) {
 			o.column = newColumn(quoted, &e.quote, 1)
 		}
 	}
-	e.limits = limitsOf(columns)
 	e.preset = presetOf(columns)
 	return e, nil
 }

@@ -5,7 +5,7 @@ package csvgz
 func (e *Encoder) ChangeCodes(counts [numLiterals + numDistances]uint32) {
 	c := e.cursor.flush(e)
 	c = c.put(uint64(e.literal[endOfBlock])).spill(&e.out)
-	fit(e.literalLens[:], counts[:numLiterals], e.limits)
+	fit(e.literalLens[:], counts[:numLiterals], e.preset.limits)
 	fit(e.distanceLens[:], counts[numLiterals:], nil)
 	e.cursor = c.block(e)
 }

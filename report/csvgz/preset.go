@@ -29,6 +29,7 @@ func limitsOf(columns []stocktake.Field) []limit {
 // those for a typical row with the columns.
 type preset struct {
 	columns []stocktake.Field
+	limits  []limit
 	lengths [numLiterals + numDistances]uint8
 }
 
@@ -47,7 +48,7 @@ func presetOf(columns []stocktake.Field) *preset {
 }
 
 func newPreset(columns []stocktake.Field) *preset {
-	p := &preset{columns: slices.Clone(columns)}
+	p := &preset{columns: slices.Clone(columns), limits: limitsOf(columns)}
 	var literals [numLiterals]uint32
 	var distances [numDistances]uint32
 	add := func(s string, n uint32) {
@@ -86,7 +87,7 @@ func newPreset(columns []stocktake.Field) *preset {
 	for s := 10; s <= 17; s++ {
 		distances[s] += 50 * matches / 8
 	}
-	fit(p.lengths[:numLiterals], literals[:], limitsOf(columns))
+	fit(p.lengths[:numLiterals], literals[:], p.limits)
 	fit(p.lengths[numLiterals:], distances[:], nil)
 	return p
 }

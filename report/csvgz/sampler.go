@@ -118,7 +118,7 @@ func (e *Encoder) sampleMatch(n, d int) {
 func (c cursor) refit(e *Encoder) cursor {
 	before := e.bits(&e.sum)
 	literals, distances := e.literalLens, e.distanceLens
-	fit(e.literalLens[:], e.sum.literals[:], e.limits)
+	fit(e.literalLens[:], e.sum.literals[:], e.preset.limits)
 	fit(e.distanceLens[:], e.sum.distances[:], nil)
 	gain := before - e.bits(&e.sum)
 	if gain*sampledOf < headerBits {
